@@ -17,8 +17,6 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from annotated_types import Gt
-
 from harness.candidates.bases import Local
 from harness.candidates.estimators import PICKLES, SKOPS, TRANSFORMERS, is_file
 from harness.candidates.names import NameIndex, apply_thresholds, loose, map_scores
@@ -28,7 +26,7 @@ from harness.errors import HarnessError
 from harness.files.doors import import_object, source_hash
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import joined, quoted, shortened
-from harness.records import CandidateSpec, Item
+from harness.records import Bounds, CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, Answer
 from harness.records.evals import Threshold
 
@@ -297,7 +295,7 @@ def _check(check: SpecCheck) -> None:
 CLASSIFIER = Kind(
     build_classifier,
     takes=frozenset(("crosswalk", "thresholds")),
-    fields={"trusted": tuple[str, ...], "timeout_s": Annotated[float, Gt(0)]},
+    fields={"trusted": tuple[str, ...], "timeout_s": Annotated[float, Bounds(gt=0)]},
     check=_check,
     imports=lambda loaded, spec: [("classifier", spec.value)] if _CALLABLE.fullmatch(spec.value) else [],
 )

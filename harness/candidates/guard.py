@@ -7,11 +7,12 @@ guard does not have: it is not decided, which is neither a flag nor a "no".
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from harness.candidates.chat import ChatCandidate
 from harness.candidates.guard_table import GUARDS
@@ -39,8 +40,8 @@ def form_of(name: str) -> Loaded[Prompt]:
 def build_guard(builder: Builder, candidate_id: str, spec: CandidateSpec) -> ChatCandidate:
     """A guard's prompt form on a model."""
     guard, form, policy = GUARDS[spec.value], form_of(spec.value), builder.loaded.policy.value
-    header = dataclasses.replace(form.value.header, strict=bool(spec.options.get("strict")))
-    prompt = dataclasses.replace(form, value=dataclasses.replace(form.value, header=header))
+    header = structs.replace(form.value.header, strict=bool(spec.options.get("strict")))
+    prompt = structs.replace(form, value=structs.replace(form.value, header=header))
     fields = guard.fields or (lambda category: {})
     return ChatCandidate(
         candidate_id,

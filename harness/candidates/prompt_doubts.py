@@ -6,10 +6,11 @@ has no words of its own. A model may know its format without being told (a train
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from harness.candidates.prompt_parts import StaleText, stale_texts
 from harness.errors import HarnessError
@@ -76,7 +77,7 @@ def same_version_doubts(prompts: Iterable[Loaded[Prompt]]) -> list[Doubt]:
 
 
 def _sent(prompt: Prompt) -> tuple[Any, ...]:
-    header = dataclasses.replace(prompt.header, description="")
+    header = structs.replace(prompt.header, description="")
     return header, tuple((message.role, message.template) for message in prompt.messages)
 
 

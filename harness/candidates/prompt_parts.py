@@ -7,7 +7,6 @@ instructions.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -47,10 +46,10 @@ def part_sizes(
     bare = structs.replace(item, text="" if item.text is not None else None, context=None)
     without_item = _size(prompt, policy, bare, category, measure)
     value = prompt.value
-    lean = dataclasses.replace(value, header=dataclasses.replace(value.header, examples=()))
-    without_examples = _size(dataclasses.replace(prompt, value=lean), policy, item, category, measure)
-    empty = tuple(dataclasses.replace(one, definition="", allowed=()) for one in policy.categories)
-    without_policy = _size(prompt, dataclasses.replace(policy, categories=empty), item, category, measure)
+    lean = structs.replace(value, header=structs.replace(value.header, examples=()))
+    without_examples = _size(structs.replace(prompt, value=lean), policy, item, category, measure)
+    empty = tuple(structs.replace(one, definition="", allowed=()) for one in policy.categories)
+    without_policy = _size(prompt, structs.replace(policy, categories=empty), item, category, measure)
     turns = sum(measure(message.template) for pair in example_turns(prompt.value) for message in pair)
     sizes = {
         "policy text": 0 if without_policy is None else whole - without_policy,
@@ -74,7 +73,7 @@ def _size(
     prompt: Loaded[Prompt], policy: Policy, item: Item, category: str | None, measure: Callable[[str], int]
 ) -> int | None:
     try:
-        compiled: CompiledPrompt = compile_prompt(dataclasses.replace(prompt, sha256=""), policy)
+        compiled: CompiledPrompt = compile_prompt(structs.replace(prompt, sha256=""), policy)
         return sum(measure(message["content"]) for message in compiled.render(item, category))
     except HarnessError:
         return None

@@ -16,13 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Gt
-
 from harness.candidates.bases import Joint
 from harness.candidates.responses import worst
 from harness.files.kinds import Kind, SpecCheck
 from harness.files.text import shortened
-from harness.records import CandidateSpec, Item
+from harness.records import Bounds, CandidateSpec, Item
 from harness.records.answers import HUMAN, Answer, Candidate, Decide, Outcome, Request, Response
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 VoteRule = Literal["majority", "any", "all", "weighted"]
-Weight = Annotated[float, Gt(0)]
+Weight = Annotated[float, Bounds(gt=0)]
 
 
 class VoteCandidate(Joint):

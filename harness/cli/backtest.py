@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from harness.cli.finite import FiniteRange
 from harness.cli.options import (
@@ -164,7 +165,7 @@ def _dry_run(ready: Prepared, as_json: bool) -> None:
     request = request_of(ready, items_of(ready, sample), unchanged=lambda: None)
     if not as_json:
         click.echo(f"{sample.n_rows:,} rows, {sample.population:,} items, {len(sample.items):,} to ask about")
-    show_dry_run(dataclasses.replace(ready.prepared, request=request), as_json)
+    show_dry_run(structs.replace(ready.prepared, request=request), as_json)
 
 
 def _show(found: Backtest, period: Period) -> None:

@@ -189,7 +189,7 @@ def going_on(reason: str | None) -> str:
 
 
 def gathered(name: str, kind: str) -> Callable[[F], F]:
-    """Pass on what is given of the fields of a dataclass of ``jobs.run_options`` as one argument, such a dataclass."""
+    """Pass on what is given of the fields of a record of ``jobs.run_options`` as one argument, such a record."""
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
@@ -197,7 +197,7 @@ def gathered(name: str, kind: str) -> Callable[[F], F]:
             from harness.jobs import run_options
 
             made = getattr(run_options, kind)
-            fields = made.__dataclass_fields__.keys() & given.keys()
+            fields = given.keys() & {*made.__struct_fields__}
             return function(*args, **{name: made(**{one: given.pop(one) for one in fields})}, **given)
 
         return cast("F", with_one)

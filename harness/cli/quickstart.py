@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from harness.cli.options import (
     cache_option,
@@ -58,7 +58,7 @@ def command(full: bool, options: RunOptions) -> None:
     from harness.jobs.run import execute, prepare_run
 
     limit = None if full else options.limit
-    options = replace(options, candidates=(BASELINE, CANDIDATE, RULES), limit=limit, is_balanced=not full)
+    options = structs.replace(options, candidates=(BASELINE, CANDIDATE, RULES), limit=limit, is_balanced=not full)
     with interruptible():
         prepared = prepare_run(shipped_root() / EVAL, options, os.environ, on_progress=show_weights)
         _announce(prepared)

@@ -6,13 +6,14 @@ and running them is left to ``candidates`` and the runner.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from msgspec import structs
 
 from harness.core.metric_table import gate_metric, gate_metrics_words, metrics_on
 from harness.core.operating_metrics import operating_metric
@@ -134,9 +135,9 @@ def load_eval(path: str | Path, *, shelf: Shelf | None = None) -> LoadedEval:
     spec = to_record(document, Eval, tree, what="eval")
     values = {name: typed(document, name, one) for name, one in spec.candidates.items() if one.kind}
     candidates = {
-        name: dataclasses.replace(one, value=values[name]) if one.kind else one for name, one in spec.candidates.items()
+        name: structs.replace(one, value=values[name]) if one.kind else one for name, one in spec.candidates.items()
     }
-    spec = dataclasses.replace(spec, candidates=candidates)
+    spec = structs.replace(spec, candidates=candidates)
     return _Resolver(document, spec, shelf or Shelf(), faults).resolve()
 
 
@@ -199,7 +200,7 @@ class _Resolver:
         raise_all(_once_each(self.errors))
         assert policy is not None
         assert golden is not None
-        resolved = dataclasses.replace(spec, baseline=default_baseline(spec.baseline, list(spec.candidates)))
+        resolved = structs.replace(spec, baseline=default_baseline(spec.baseline, list(spec.candidates)))
         return LoadedEval(
             eval=Loaded(resolved, document.path, document.sha256),
             policy=policy,

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 from urllib.parse import urlsplit
-
-from annotated_types import MinLen
 
 from harness.errors import FileError, raise_all
 from harness.files.decode import to_record
@@ -21,7 +18,7 @@ from harness.files.schema import Loc
 from harness.files.secrets import ENV_NAME, is_secret, looks_like_key
 from harness.files.text import shortened
 from harness.files.yaml import Fault, read_yaml
-from harness.records import FROM_FILE, Loaded, Model
+from harness.records import Bounds, FromFile, Loaded, Model
 from harness.records.candidates import FROM_ENVIRONMENT
 
 OWN_HEADERS = frozenset(
@@ -39,10 +36,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class _ModelsFile:
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
-    models: Annotated[Mapping[str, Model], MinLen(1)]
+class _ModelsFile(FromFile, frozen=True):
+    models: Annotated[Mapping[str, Model], Bounds(min_length=1)]
 
 
 def load_models(path: str | Path) -> Loaded[Mapping[str, Model]]:

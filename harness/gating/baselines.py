@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.files.permissions import no_more_readable_than
@@ -156,15 +157,15 @@ def _check_words(who: str, why: str) -> None:
 def _reduced_meta(run: Run, candidate: str) -> RunMeta:
     """run.json with one candidate and without stored inputs."""
     meta = run.meta
-    return replace(
+    return structs.replace(
         meta,
         candidates=(candidate,),
         counts=_of(candidate, meta.counts),
         fingerprints=_of(candidate, meta.fingerprints),
         signatures=_of(candidate, meta.signatures),
-        eval=replace(meta.eval, candidates=_of(candidate, meta.eval.candidates), baseline=candidate),
+        eval=structs.replace(meta.eval, candidates=_of(candidate, meta.eval.candidates), baseline=candidate),
         inputs={
-            kind: replace(one, stored=None)
+            kind: structs.replace(one, stored=None)
             for kind, one in meta.inputs.items()
             if ":" not in kind or kind.partition(":")[2] == candidate
         },

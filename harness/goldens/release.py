@@ -15,11 +15,12 @@ import shlex
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness import __version__
@@ -251,7 +252,7 @@ def _publish(
     reference = golden.card.policy if policy is None else PolicyRef(policy.policy, policy.version)
     with tempfile.TemporaryDirectory(prefix=".release-", dir=folder) as work:
         made = {kind: Path(work) / path.name for kind, path in named.items()}
-        card = replace(golden.card, version=version, items=named["items"].name, policy=reference)
+        card = structs.replace(golden.card, version=version, items=named["items"].name, policy=reference)
         changed = [(one.item, one.category) for one in changes]
         write_version(golden, card, categories, after, changed, made["card"], made["items"], options.groups)
         written = load_golden(made["card"], policy)

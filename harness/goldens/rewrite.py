@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import yaml
+from msgspec import NODEFAULT, structs, to_builtins
 from numpy.typing import NDArray
 
 from harness.files.golden.sets import GoldenSet
@@ -135,7 +135,7 @@ def _card_text(golden: GoldenSet, card: GoldenCard) -> str:
     """The card with another version, items and policy; its comments stay where its lines allow it."""
     text = golden.path.read_text(encoding="utf-8-sig")
     before = yaml.safe_load(text)
-    wanted = {**before, "version": card.version, "items": card.items, "policy": asdict(card.policy)}
+    wanted = {**before, "version": card.version, "items": card.items, "policy": to_builtins(card.policy)}
     edited = re.sub(r"(?m)^version:[ \t]*\d+", f"version: {card.version}", text)
     edited = re.sub(r"(?m)^items:.*$", lambda _: f"items: {json.dumps(card.items)}", edited)
     edited = re.sub(r"(?m)^policy:[ \t]*\{.*\}", lambda _: f"policy: {{name: {card.policy.name}, version: "
@@ -148,7 +148,7 @@ def _card_text(golden: GoldenSet, card: GoldenCard) -> str:
 
 
 def _plain_card(card: GoldenCard, categories: Sequence[str], *, has_must_catch: bool) -> str:
-    data = {name: value for name, value in asdict(card).items() if not _is_default(card, name)}
+    data = {name: value for name, value in to_builtins(card).items() if not _is_default(card, name)}
     for name in (*_ONLY_OLD_FORM, "fields", "must_catch"):
         data.pop(name, None)
     data["labels"] = list(categories)
@@ -162,17 +162,15 @@ def _plain_card(card: GoldenCard, categories: Sequence[str], *, has_must_catch: 
 
 
 def _is_default(card: GoldenCard, name: str) -> bool:
-    from dataclasses import MISSING
-
-    field = next(one for one in fields(card) if one.name == name)
-    default = field.default_factory() if field.default_factory is not MISSING else field.default
+    field = next(one for one in structs.fields(card) if one.name == name)
+    default = field.default_factory() if field.default_factory is not NODEFAULT else field.default
     return bool(getattr(card, name) == default)
 
 
 def _dumped(data: Mapping[str, Any]) -> str:
     tree = dict(data)
     if isinstance(tree.get("fields"), dict):
-        plain = asdict(FieldPaths())
+        plain = structs.asdict(FieldPaths())
         tree["fields"] = {name: path for name, path in tree["fields"].items() if path != plain.get(name)}
     return yaml.safe_dump(_plain(tree), sort_keys=False, allow_unicode=True, width=118)
 

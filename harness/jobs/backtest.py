@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import numpy as np
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.files.text import counted, joined, shortened
@@ -57,7 +58,7 @@ def request_of(ready: Prepared, items: PoolItems, *, unchanged: Callable[[], Non
     request, pool = ready.prepared.request, ready.pool
     name = ", ".join(path.name for path in pool.files[:3])
     inputs = {**request.inputs, "golden_set": InputFile(name, None, items.sha256, name)}
-    return dataclasses.replace(
+    return structs.replace(
         request,
         eval_name=f"{request.eval_name}-backtest",
         golden=items,
@@ -134,7 +135,7 @@ def _asked(
     unchanged = pool_state(ready.pool)
     sample, recorded = draw_sample(ready, asked, on_rows)
     request = request_of(ready, items_of(ready, sample), unchanged=unchanged)
-    summary = execute(dataclasses.replace(ready.prepared, request=request), stream=stream, on_start=on_start)
+    summary = execute(structs.replace(ready.prepared, request=request), stream=stream, on_start=on_start)
     run = open_run(summary.run_id, request.runs_dir)
     drawn, before = _drawn(ready, sample, recorded)
     asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}

@@ -7,13 +7,13 @@ not run again.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -67,7 +67,7 @@ def full_pass(
                 name = f"{ready.pool.files[0].name} from {block[0].where}"
                 golden = PoolItems(name, items, ready.shape.categories, tuple(ready.shape.slices))
                 request = request_of(ready, golden, unchanged=unchanged, ledger=ledger)
-                prepared = dataclasses.replace(ready.prepared, request=request)
+                prepared = structs.replace(ready.prepared, request=request)
                 summary = execute(prepared, stream=stream, on_start=on_start)
                 found.cost_usd += summary.cost_usd
                 found.unknown_calls += summary.unknown_calls

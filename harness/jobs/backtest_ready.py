@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
+
 from harness.candidates.names import NameIndex, crosswalk_of
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval
@@ -100,12 +102,12 @@ def prepare_backtest(
     chosen, before = _candidates(loaded, options.candidates, recorded is not None, pool, wanted.baseline)
     shape, missing = row_shape(pool, loaded.golden.card, policy.category_ids)
     notes = _slice_notes(loaded, chosen, missing)
-    spec = dataclasses.replace(
+    spec = structs.replace(
         loaded.eval.value, split=None, gate=None, must_catch=None, slices=tuple(shape.slices), repeats=1
     )
-    stripped = dataclasses.replace(loaded, eval=dataclasses.replace(loaded.eval, value=spec), must_catch=None)
+    stripped = dataclasses.replace(loaded, eval=structs.replace(loaded.eval, value=spec), must_catch=None)
     prepared = prepare_run(
-        stripped, dataclasses.replace(options, candidates=chosen, repeats=1), environment, on_progress=on_progress
+        stripped, structs.replace(options, candidates=chosen, repeats=1), environment, on_progress=on_progress
     )
     return Prepared(loaded, pool, wanted, prepared, recorded, shape, before, notes)
 

@@ -6,11 +6,12 @@ on, the items and labels themselves. Comments, descriptions, owners, targets and
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import GoldenSet
@@ -88,13 +89,13 @@ def _differs(kind: str, current: Loaded[Any] | GoldenSet, meta: RunMeta, place: 
 
 
 def _prompt_meaning(prompt: Prompt) -> Any:
-    header = dataclasses.replace(prompt.header, description="")
+    header = structs.replace(prompt.header, description="")
     return header, [(one.role, one.template) for one in prompt.messages]
 
 
 def _rules_meaning(rules: RuleSet) -> Any:
-    kept = tuple(dataclasses.replace(one, note="") for one in rules.rules)
-    return dataclasses.replace(rules, description="", rules=kept)
+    kept = tuple(structs.replace(one, note="") for one in rules.rules)
+    return structs.replace(rules, description="", rules=kept)
 
 
 _READERS: Mapping[str, tuple[Callable[[Path], Loaded[Any]], Callable[[Any], Any]]] = {

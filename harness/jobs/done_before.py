@@ -16,11 +16,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec import structs
 
 from harness import __version__
 
@@ -109,7 +109,7 @@ def _kept_at(eval_path: Path, options: RunOptions) -> Path | None:
     """Where it is kept, by all that the command says; None where a run is elsewhere, or is chosen by other runs."""
     if "://" in str(options.runs_dir) or options.only or options.gguf or options.shard or options.is_batch:
         return None
-    words = [str(getattr(options, one.name)) for one in fields(options) if one.name != "cache_path"]
+    words = [str(one) for name, one in structs.asdict(options).items() if name != "cache_path"]
     try:
         said = [__version__, sys.version, _own_code(), os.getcwd(), os.path.abspath(eval_path), *words]
     except OSError:  # a package in an archive, a folder that is gone

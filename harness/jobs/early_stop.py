@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness import __version__
@@ -188,7 +189,7 @@ def early_stop_eval(
     chosen = list(options.candidates) or names
     candidate = judged_candidate(chosen, None, reference=baseline, declared=declared, where=str(eval_path))
     needed = needed_candidates(names, declared, candidate, baseline)
-    prepared = prepare_run(loaded, replace(options, candidates=needed), environment)
+    prepared = prepare_run(loaded, structs.replace(options, candidates=needed), environment)
     execute, root = partial(run_eval, stream=stream, wrap=prepared.transport), eval_path.parent / FOLDER
     report = run_early_stop(
         prepared.request, candidate, baseline, execute=execute, baselines_root=root, on_look=on_look
@@ -226,11 +227,13 @@ def run_early_stop(
     order = seeded_order(golden.labels(), clusters, request.seed)
     sizes = look_sizes(order, clusters, gate.plan.fractions)
     so_far = _Progress([], [])
-    request = replace(request, ledger=request.ledger or run_id_of(request, __version__))  # one bound for all looks
+    request = structs.replace(
+        request, ledger=request.ledger or run_id_of(request, __version__)
+    )  # one bound for all looks
     with tempfile.TemporaryDirectory(prefix="harness-looks-") as folder:
         for number, size in enumerate(sizes, start=1):
             part = _part(request, order[:size], number, len(sizes))
-            summary = execute(replace(part, runs_dir=folder))
+            summary = execute(structs.replace(part, runs_dir=folder))
             so_far.calls += summary.calls
             so_far.cost_usd += summary.cost_usd
             pairs = _pairs(open_run(summary.path), candidate, reference, request, baselines_root)
@@ -275,7 +278,7 @@ def _require_whole(request: RunRequest) -> None:
 
 def _part(request: RunRequest, chosen: NDArray[np.int64], look: int, n_looks: int) -> RunRequest:
     """The request of one look; what it is becomes part of the run's id and of run.json."""
-    return replace(
+    return structs.replace(
         request,
         golden=GoldenPart(request.golden, np.sort(chosen)),
         early_stop=EarlyStop(look, n_looks, int(chosen.size), len(request.golden), request.seed),

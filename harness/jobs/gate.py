@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from msgspec import structs
+
 from harness.core.statements import Statement
 from harness.errors import IncompleteRunError
 from harness.gating import GateReport, gate_runs
@@ -69,7 +71,7 @@ def run_eval_file(
     if options.candidate is not None:
         spec = loaded.eval.value
         needed = needed_candidates(list(spec.candidates), str(spec.baseline), options.candidate, options.baseline)
-        run_options = replace(run_options, candidates=needed)
+        run_options = structs.replace(run_options, candidates=needed)
     if not options.is_cached_only:
         prepared = prepare_run(loaded, run_options, environment)
         return prepared, execute(prepared, stream=stream)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from msgspec import structs
 
 from harness.core.mcnemar import mcnemar_midp
 from harness.core.metrics import proportion
@@ -106,13 +107,13 @@ def prepare_variants(
             next_step="rename the candidate" if taken else "look at the prompt: harness prompts show EVAL ITEM",
         )
     own = spec.candidates[name]
-    candidates = {name: own, **{one.name: dataclasses.replace(own, value=one.name) for one in variants}}
+    candidates = {name: own, **{one.name: structs.replace(own, value=one.name) for one in variants}}
     with tempfile.TemporaryDirectory() as folder:
         files = {one.name: write_prompt(one.prompt, Path(folder) / f"{one.name}.md") for one in variants}
         varied = with_prompts(loaded, name, candidates, files, suffix=suffix)
-        prepared = prepare_run(varied, dataclasses.replace(options, candidates=()), environment)
-        request = dataclasses.replace(prepared.request, stop_alone=frozenset(files))
-        yield dataclasses.replace(prepared, request=request)
+        prepared = prepare_run(varied, structs.replace(options, candidates=()), environment)
+        request = structs.replace(prepared.request, stop_alone=frozenset(files))
+        yield structs.replace(prepared, request=request)
 
 
 def with_prompts(
@@ -125,12 +126,12 @@ def with_prompts(
 ) -> LoadedEval:
     """The eval with other candidates and further prompts, under a name of its own and without a gate."""
     spec = loaded.eval.value
-    varied = dataclasses.replace(
+    varied = structs.replace(
         spec, eval=f"{spec.eval}-{suffix}", candidates=candidates, baseline=baseline, gate=None, must_catch=None
     )
     return dataclasses.replace(
         loaded,
-        eval=dataclasses.replace(loaded.eval, value=varied),
+        eval=structs.replace(loaded.eval, value=varied),
         must_catch=None,
         named={**loaded.named, "prompt": {**loaded.prompts, **files}},
     )

@@ -7,7 +7,6 @@ more (a paragraph that opens a loop, the item itself) is not made. What variants
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
+from msgspec import structs
 
 from harness.candidates.prompt_doubts import names as is_named
 from harness.candidates.prompt_parts import example_turns
@@ -78,9 +78,7 @@ def given(paths: Sequence[Path]) -> list[Variant]:
 def write_prompt(prompt: Prompt, path: Path) -> Loaded[Prompt]:
     """Write a prompt file and read it back."""
     header = {
-        field.name: value
-        for field in dataclasses.fields(prompt.header)
-        if (value := getattr(prompt.header, field.name)) not in (None, (), "", False)
+        name: value for name, value in structs.asdict(prompt.header).items() if value not in (None, (), "", False)
     }
     plain = json.loads(json.dumps(header, default=dict, ensure_ascii=False))
     text = f"---\n{yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)}---\n"
@@ -95,10 +93,10 @@ def write_prompt(prompt: Prompt, path: Path) -> Loaded[Prompt]:
 def _without_header_examples(prompt: Prompt) -> Iterator[Variant]:
     examples = prompt.header.examples
     for at, example in enumerate(examples):
-        header = dataclasses.replace(prompt.header, examples=(*examples[:at], *examples[at + 1 :]))
+        header = structs.replace(prompt.header, examples=(*examples[:at], *examples[at + 1 :]))
         listed = example.get("categories") or ()
         categories = tuple(str(one) for one in listed) if isinstance(listed, list | tuple) else ()
-        without = dataclasses.replace(prompt, header=header)
+        without = structs.replace(prompt, header=header)
         yield Variant(f"no-example-{at + 1}", "example", f"example {at + 1}", categories, without)
 
 
@@ -111,7 +109,7 @@ def _without_turns(prompt: Prompt) -> Iterator[Variant]:
             categories = tuple(one for one in prompt.header.categories or () if is_named(answer, one))
         kept = tuple(message for message in prompt.messages if all(message is not one for one in pair))
         what = f"example turn {number} (line {pair[0].line})"
-        yield Variant(f"no-turn-{number}", "example", what, categories, dataclasses.replace(prompt, messages=kept))
+        yield Variant(f"no-turn-{number}", "example", what, categories, structs.replace(prompt, messages=kept))
 
 
 def _without_units(prompt: Prompt, policy: Policy) -> Iterator[Variant]:
@@ -145,11 +143,11 @@ def _without_definitions(prompt: Prompt, policy: Policy) -> Iterator[Variant]:
     for category in prompt.header.categories or policy.category_ids:
         other = f"(category.definition if category.id != {json.dumps(category)} else '')"
         messages = tuple(
-            dataclasses.replace(one, template=_DEFINITION.sub(lambda _, said=other: said, one.template))  # type: ignore[misc]
+            structs.replace(one, template=_DEFINITION.sub(lambda _, said=other: said, one.template))  # type: ignore[misc]
             for one in prompt.messages
         )
         name = f"no-definition-{re.sub(r'[^A-Za-z0-9_.-]', '-', category)}"
-        without = dataclasses.replace(prompt, messages=messages)
+        without = structs.replace(prompt, messages=messages)
         yield Variant(name, "policy", f"the definition of {category}", (category,), without)
 
 
@@ -183,19 +181,19 @@ def _paragraphs(lines: Sequence[str]) -> list[tuple[int, int]]:
 def _variant(
     prompt: Prompt, name: str, part: Part, what: str, change: Callable[[tuple[Message, ...]], tuple[Message, ...]]
 ) -> Variant:
-    return Variant(name, part, what, (), dataclasses.replace(prompt, messages=change(prompt.messages)))
+    return Variant(name, part, what, (), structs.replace(prompt, messages=change(prompt.messages)))
 
 
 def _first(messages: tuple[Message, ...], text: str) -> tuple[Message, ...]:
-    return (dataclasses.replace(messages[0], template=text + messages[0].template), *messages[1:])
+    return (structs.replace(messages[0], template=text + messages[0].template), *messages[1:])
 
 
 def _marks(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(dataclasses.replace(one, template=_LIST_MARK.sub(r"\1* ", one.template)) for one in messages)
+    return tuple(structs.replace(one, template=_LIST_MARK.sub(r"\1* ", one.template)) for one in messages)
 
 
 def _spacing(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(dataclasses.replace(one, template=re.sub(r"\n[ \t]*\n", "\n\n\n", one.template)) for one in messages)
+    return tuple(structs.replace(one, template=re.sub(r"\n[ \t]*\n", "\n\n\n", one.template)) for one in messages)
 
 
 def _reversed_lists(prompt: Prompt, policy: Policy) -> Variant:
@@ -209,8 +207,8 @@ def _reversed_lists(prompt: Prompt, policy: Policy) -> Variant:
                 said = [lines[number] for number in places]
                 for number, line in zip(places, reversed(said), strict=True):
                     lines[number] = line
-        messages[at] = dataclasses.replace(message, template="\n".join(lines))
-    changed = dataclasses.replace(prompt, messages=tuple(messages))
+        messages[at] = structs.replace(message, template="\n".join(lines))
+    changed = structs.replace(prompt, messages=tuple(messages))
     return Variant("list-reversed", "order", "the list of categories from its end", (), changed)
 
 
@@ -218,13 +216,13 @@ def _reversed_categories(prompt: Prompt, policy: Policy) -> Variant | None:
     asked = prompt.header.categories or tuple(policy.category_ids)
     if prompt.header.per == "category" or not any("categories" in one.template for one in prompt.messages):
         return None
-    header = dataclasses.replace(prompt.header, categories=tuple(reversed(asked)))
-    changed = dataclasses.replace(prompt, header=header)
+    header = structs.replace(prompt.header, categories=tuple(reversed(asked)))
+    changed = structs.replace(prompt, header=header)
     return Variant("categories-reversed", "order", "the policy's categories from their end", (), changed)
 
 
 def _reversed_examples(prompt: Prompt) -> Variant:
-    header = dataclasses.replace(prompt.header, examples=tuple(reversed(prompt.header.examples)))
+    header = structs.replace(prompt.header, examples=tuple(reversed(prompt.header.examples)))
     pairs = example_turns(prompt)
     messages = list(prompt.messages)
     places = [next(at for at, one in enumerate(messages) if one is pair[0]) for pair in pairs]
@@ -238,8 +236,8 @@ def _reversed_examples(prompt: Prompt) -> Variant:
 
 def _with(prompt: Prompt, at: int, template: str) -> Prompt:
     """The prompt with another text for one of its messages."""
-    changed = dataclasses.replace(prompt.messages[at], template=template)
-    return dataclasses.replace(prompt, messages=(*prompt.messages[:at], changed, *prompt.messages[at + 1 :]))
+    changed = structs.replace(prompt.messages[at], template=template)
+    return structs.replace(prompt, messages=(*prompt.messages[:at], changed, *prompt.messages[at + 1 :]))
 
 
 def _is_other(one: Prompt, prompt: Prompt) -> bool:

@@ -5,7 +5,6 @@ Decides what counts as a difference between two prompt files, and what of an ite
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 from collections.abc import Mapping, Sequence
@@ -67,7 +66,7 @@ def tokens(n_bytes: int) -> int:
 def diff_prompts(before_path: Path, after_path: Path) -> PromptDiff:
     """What changed from one prompt file to another."""
     before, after = load_prompt(before_path), load_prompt(after_path)
-    fields = [one.name for one in dataclasses.fields(before.value.header)]
+    fields = before.value.header.__struct_fields__
     header = {
         name: (a, b)
         for name in fields

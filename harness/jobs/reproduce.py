@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from harness.candidates.build import Builder
 from harness.errors import HarnessError
 from harness.files.evals import LoadedEval, Shelf, load_eval
@@ -168,7 +170,7 @@ def _models(run: Run, specs: Mapping[str, CandidateSpec], path: Path | None) -> 
         own = {"provider": was.get("provider"), "params": was.get("params"),
                "structured_output": was.get("structured_output"),
                "model": was.get("model") or was.get("moderation")}  # fmt: skip
-        found[model_id] = dataclasses.replace(model, **{key: value for key, value in own.items() if value is not None})
+        found[model_id] = structs.replace(model, **{key: value for key, value in own.items() if value is not None})
     return found
 
 

@@ -10,9 +10,10 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field, structs
 
 from harness.candidates.build import build_candidates
 from harness.errors import HarnessError
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from harness.embedded.weights import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
+class PreparedRun(Struct, frozen=True):
     """A run request with the embedded servers its calls may start."""
 
     loaded: LoadedEval
@@ -160,7 +160,7 @@ def unchanged_since(golden: GoldenSet) -> Callable[[], None]:
 def resolved_eval(loaded: LoadedEval, chosen: Sequence[str]) -> Eval:
     """The eval with only the chosen candidates."""
     spec = loaded.eval.value
-    return dataclasses.replace(spec, candidates={name: one for name, one in spec.candidates.items() if name in chosen})
+    return structs.replace(spec, candidates={name: one for name, one in spec.candidates.items() if name in chosen})
 
 
 def policy_facts(policy: Loaded[Policy]) -> PolicyFacts:
@@ -187,7 +187,7 @@ def _endpoints(
         if model.provider == "embedded":
             from harness.runner.embedded import embedded_endpoint
 
-            chosen = model if gguf is None else dataclasses.replace(model, gguf=str(gguf))
+            chosen = model if gguf is None else structs.replace(model, gguf=str(gguf))
             endpoints[model_id], servers[model_id] = embedded_endpoint(model_id, chosen, on_progress)
         else:
             endpoints[model_id] = endpoint_from_model(model_id, model, environment)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from harness.environment import RUNS_DIR
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from harness.runner.shards import Shard
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """What a person may change about a run without editing the eval."""
 
     runs_dir: str | Path = RUNS_DIR
@@ -32,8 +32,7 @@ class RunOptions:
     is_batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GateOptions:
+class GateOptions(Struct, frozen=True):
     """What is gated, against what."""
 
     candidate: str | None = None

@@ -11,9 +11,8 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import yaml
@@ -26,7 +25,7 @@ from harness.files.evals import load_eval
 from harness.files.text import joined, shortened
 from harness.files.yaml import read_yaml
 from harness.measure.bands import ChosenBands
-from harness.records import FROM_FILE, MISSING, Severity
+from harness.records import MISSING, FromFile, Severity
 from harness.records.evals import NEVER, Cost, Threshold
 from harness.runs import Run
 from harness.runs.meta import changed_parts
@@ -63,11 +62,9 @@ def write_candidate(
     return path, warnings
 
 
-@dataclass(frozen=True, slots=True)
-class _CostTable:
+class _CostTable(FromFile, frozen=True):
     """The part of an eval that says what errors cost."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     costs: Mapping[Severity, Cost]
 
 

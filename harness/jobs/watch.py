@@ -7,7 +7,6 @@ category now and before. Runs are put into a folder that lasts as long as the wa
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+from msgspec import structs
 
 from harness.core.results import MetricResult
 from harness.files.evals import LoadedEval, load_eval
@@ -110,9 +110,9 @@ class Watch:
             self._state = {**self._look(), **self._state}
         is_dev = loaded.eval.value.split is not None
         only = (*self._options.only, DEV) if is_dev else self._options.only
-        prepared = prepare_run(loaded, dataclasses.replace(self._options, only=only), self._environment)
-        request = dataclasses.replace(prepared.request, runs_dir=self._folder)
-        prepared = dataclasses.replace(prepared, request=request)
+        prepared = prepare_run(loaded, structs.replace(self._options, only=only), self._environment)
+        request = structs.replace(prepared.request, runs_dir=self._folder)
+        prepared = structs.replace(prepared, request=request)
         summary = execute(prepared, stream=self._stream, on_start=self._on_start)
         run = open_run(summary.run_id, self._folder).of_part("all")
         moved, unchanged = [], []

@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.candidates.rule_set import RuleHit, RuleSetCandidate
@@ -234,7 +235,7 @@ def _step_effects(
 ) -> tuple[StepEffect, ...]:
     effects = []
     for step in rules.normalise:
-        without = replace(rules, normalise=tuple(one for one in rules.normalise if one != step))
+        without = structs.replace(rules, normalise=tuple(one for one in rules.normalise if one != step))
         candidate = RuleSetCandidate("without", without)
         other = np.zeros_like(decided)
         for row, item in enumerate(items):

@@ -5,9 +5,8 @@ Decides the fields of a candidate's signature. Score, comparison and gate all ta
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec import structs
 
 from harness import __version__
 from harness.core.signature import interval_name, signature
@@ -22,7 +21,9 @@ def golden_facts(run: Run) -> GoldenFacts:
     """What was measured on: the golden set and, under a split, the part of the run's items that the numbers are of."""
     if run.part == "all":
         return run.meta.golden_set
-    return replace(run.meta.golden_set, n_items=len(run.item_ids), part=run.part, n_items_in_run=run.meta.n_items)
+    return structs.replace(
+        run.meta.golden_set, n_items=len(run.item_ids), part=run.part, n_items_in_run=run.meta.n_items
+    )
 
 
 def signature_of(run: Run, candidate: str) -> str:

@@ -1,14 +1,15 @@
 """The nouns of the project as frozen records.
 
-Decides names, types and value ranges, nothing else. Records of files are dataclasses and carry ``__pydantic_config__``
-for their readers; what is made for every row is a ``msgspec.Struct``, at a tenth of the cost.
+Decides names, types and value ranges, nothing else. They are ``msgspec.Struct``: made in C, where every method of a
+dataclass is compiled by each process that imports it, and read from files and run.json with their types checked.
 ``answers`` holds what passes between a candidate and whoever runs it.
 """
 
 from harness.records.base import (
-    FROM_FILE,
     MISSING,
+    Bounds,
     CategoryKind,
+    FromFile,
     Label,
     Loaded,
     NonEmpty,
@@ -40,9 +41,9 @@ from harness.records.policy import Category, Policy, Prevalence, Target
 from harness.records.runs import CategoryFacts, EarlyStop, GoldenFacts, PolicyFacts, RunInput, RunMeta
 
 __all__ = [
-    "FROM_FILE",
     "MISSING",
     "SHARED_FIELDS",
+    "Bounds",
     "CandidateSpec",
     "CascadeStage",
     "Category",
@@ -53,6 +54,7 @@ __all__ = [
     "EarlyStop",
     "Eval",
     "FieldPaths",
+    "FromFile",
     "Gate",
     "GoldenCard",
     "GoldenFacts",

@@ -6,7 +6,6 @@ Decides the outcomes a row can have, and which of them are a failed answer, a mi
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
@@ -76,8 +75,7 @@ class Response(Struct, frozen=True, gc=False):
     """List price of the answer; None where nobody knows it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageTaken:
+class StageTaken(Struct, frozen=True):
     """A stage that a cascade took for one item.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from msgspec import Struct
 
 T = TypeVar("T")
 
@@ -20,18 +19,30 @@ Label = Literal[0, 1] | None
 MISSING = -1
 """Code of a label or decision that is not there, wherever labels and decisions are arrays."""
 
-Proportion = Annotated[float, Ge(0.0), Le(1.0)]
-OpenProportion = Annotated[float, Gt(0.0), Lt(1.0)]
-PositiveInt = Annotated[int, Ge(1)]
-Positive = Annotated[float, Gt(0.0)]
-NonNegative = Annotated[float, Ge(0.0)]
-NonEmpty = Annotated[str, MinLen(1)]
 
-FROM_FILE: Any = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+class Bounds(Struct, frozen=True):
+    """What a value may be beyond its type: held against what people write, not against what a run has stored."""
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    min_length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[T]):
+Proportion = Annotated[float, Bounds(ge=0.0, le=1.0)]
+OpenProportion = Annotated[float, Bounds(gt=0.0, lt=1.0)]
+PositiveInt = Annotated[int, Bounds(ge=1)]
+Positive = Annotated[float, Bounds(gt=0.0)]
+NonNegative = Annotated[float, Bounds(ge=0.0)]
+NonEmpty = Annotated[str, Bounds(min_length=1)]
+
+
+class FromFile(Struct, frozen=True):
+    """A record that a file is read into; a field that it does not have is a fault of the file."""
+
+
+class Loaded(Struct, Generic[T], frozen=True):
     """A record with the file it came from and the SHA-256 of its bytes."""
 
     value: T

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from msgspec import Struct, field
 
-from harness.records.base import FROM_FILE, NonEmpty, PositiveInt, Proportion
+from harness.records.base import Bounds, FromFile, NonEmpty, PositiveInt, Proportion
 
 FROM_ENVIRONMENT = "env:"
 """Before the name of the variable that holds the value of a model's header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of a prompt: role and Jinja source."""
 
     role: Literal["system", "user", "assistant"]
@@ -23,11 +21,9 @@ class Message:
     line: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PromptHeader:
+class PromptHeader(FromFile, frozen=True):
     """Front matter of a prompt file."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     prompt: NonEmpty
     answer: NonEmpty
     version: PositiveInt | None = None
@@ -42,8 +38,7 @@ class PromptHeader:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """A prompt file: how to ask, and how to read the answer."""
 
     header: PromptHeader
@@ -58,11 +53,9 @@ MODALITIES = "modalities."
 """What a clause's ``where`` begins with when it names a modality of the golden set's card."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(FromFile, frozen=True):
     """What may be looked for: any one of these, in the item's text, a part of its context or a modality."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     words: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -76,8 +69,7 @@ class Clause:
         return (self.where,) if isinstance(self.where, str) else self.where
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(FromFile, frozen=True):
     """One deterministic rule; per category the first rule that applies decides, those of higher priority first.
 
     It applies when its own words, phrases, patterns or domains are found (where it has any), one of ``any``, each of
@@ -85,7 +77,6 @@ class Rule:
     one that ``when`` names.
     """
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     id: NonEmpty
     category: NonEmpty
     decision: Literal["flag", "allow"] = "flag"
@@ -125,27 +116,23 @@ NormalisationStep = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSet:
+class RuleSet(FromFile, frozen=True):
     """Ordered rules, the normalisation that precedes them, and what no rule may look at."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     rule_set: NonEmpty
     version: PositiveInt
-    rules: Annotated[tuple[Rule, ...], MinLen(1)]
+    rules: Annotated[tuple[Rule, ...], Bounds(min_length=1)]
     normalise: tuple[NormalisationStep, ...] = ("nfkc", "casefold", "strip_zero_width")
     allow: tuple[str, ...] = ()
     description: str = ""
 
 
-Rate = Annotated[float, Ge(0.0), Le(1e6)]
+Rate = Annotated[float, Bounds(ge=0.0, le=1e6)]
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(FromFile, frozen=True):
     """US dollars per million tokens."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     input_per_mtok: Rate
     output_per_mtok: Rate
     cached_input_per_mtok: Rate | None = None
@@ -153,33 +140,27 @@ class Price:
     batch_discount: Proportion = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(FromFile, frozen=True):
     """What an endpoint may be asked, and how patiently."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     concurrency: PositiveInt = 16
     rpm: PositiveInt | None = None
     tpm: PositiveInt | None = None
-    timeout_s: Annotated[float, Gt(0)] = 60.0
-    item_timeout_s: Annotated[float, Gt(0)] = 300.0
-    max_retries: Annotated[int, Ge(0)] = 6
+    timeout_s: Annotated[float, Bounds(gt=0)] = 60.0
+    item_timeout_s: Annotated[float, Bounds(gt=0)] = 300.0
+    max_retries: Annotated[int, Bounds(ge=0)] = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(FromFile, frozen=True):
     """What encloses a model's reasoning in its answers, where the known delimiters are not its own."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     open: NonEmpty
     close: NonEmpty
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(FromFile, frozen=True):
     """An endpoint and how to ask it. Keys are only ever the *name* of an environment variable."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     provider: Literal["openai", "azure", "embedded", "anthropic", "gemini", "bedrock", "azure_content_safety"]
     base_url: str | None = None
     api_key_env: str | None = None

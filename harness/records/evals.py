@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
+from msgspec import Struct, field, to_builtins
 
 from harness.records.base import (
-    FROM_FILE,
+    Bounds,
     FailOn,
+    FromFile,
     NonEmpty,
     OnFailure,
     OpenProportion,
@@ -22,14 +22,12 @@ from harness.records.base import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CascadeStage:
+class CascadeStage(FromFile, frozen=True):
     """One stage of a cascade: a candidate, the categories it settles, and from which scores it does.
 
     A band is one number, or one for each category. With ``stop_when_flagged`` a flag ends the cascade for the item.
     """
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     use: NonEmpty
     decide: tuple[str, ...] | None = None
     decide_above: Proportion | Mapping[str, Proportion] | None = None
@@ -46,14 +44,12 @@ SHARED_FIELDS = ("model", "options", "crosswalk", "thresholds", "without", "on_f
 """Fields that an eval may give beside a candidate's kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateSpec:
+class CandidateSpec(FromFile, frozen=True):
     """What an eval says about one candidate.
 
     ``kind`` is the name of the field that says what decides (``rules``, ``prompt``, ...), ``value`` what stands there.
     """
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     kind: str
     value: Any
     model: str | None = None
@@ -81,28 +77,24 @@ class CandidateSpec:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+    if isinstance(value, Struct):
+        return to_builtins(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(FromFile, frozen=True):
     """Deterministic dev / gate split: thresholds are chosen on dev, everything is reported on gate."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     dev: OpenProportion
     by: Literal["item", "group"] = "group"
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(FromFile, frozen=True):
     """One line of a gate: category x metric with a margin or a floor, and a tier."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     category: NonEmpty
     metric: NonEmpty
     tier: Tier = "guarded"
@@ -114,38 +106,32 @@ ALPHA = 0.05
 """Level of a gate that names none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(FromFile, frozen=True):
     """The checks a candidate must pass before rollout.
 
     Attributes:
         fail_on: ``inconclusive``: only a PASS is green. ``regression``: what nobody can tell warns and is green.
     """
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
-    checks: Annotated[tuple[Check, ...], MinLen(1)]
+    checks: Annotated[tuple[Check, ...], Bounds(min_length=1)]
     alpha: OpenProportion = ALPHA
     fail_on: FailOn = "inconclusive"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(FromFile, frozen=True):
     """What one miss and one false alarm cost, in any one unit, for categories of a severity."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     miss: Positive
     false_alarm: Positive = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Eval:
+class Eval(FromFile, frozen=True):
     """Golden set, candidates, baseline and gate of one evaluation."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     eval: NonEmpty
     policy: NonEmpty
     golden_set: NonEmpty
-    candidates: Annotated[Mapping[str, CandidateSpec], MinLen(1)]
+    candidates: Annotated[Mapping[str, CandidateSpec], Bounds(min_length=1)]
     baseline: str | None = None
     models: str = "models.yaml"
     on_failure: OnFailure = "no_flag"

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
-from msgspec import Struct
-from msgspec import field as made
+from msgspec import Struct, field
 
-from harness.records.base import FROM_FILE, NonEmpty, PositiveInt
+from harness.records.base import Bounds, FromFile, NonEmpty, PositiveInt
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRef:
+class PolicyRef(FromFile, frozen=True):
     """The policy version a golden set was labelled under."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     name: NonEmpty
     version: PositiveInt
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPaths:
+class FieldPaths(FromFile, frozen=True):
     """Dotted paths of an item's parts inside a row."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     id: str = "id"
     text: str = "text"
     labels: str = "labels"
@@ -37,16 +30,14 @@ class FieldPaths:
     group: str = "group"
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenCard:
+class GoldenCard(FromFile, frozen=True):
     """What a golden set declares about itself."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     golden_set: NonEmpty
     version: PositiveInt
     policy: PolicyRef
     items: NonEmpty
-    labels: Annotated[tuple[str, ...], MinLen(1)]
+    labels: Annotated[tuple[str, ...], Bounds(min_length=1)]
     absent_labels: Literal["unknown", "negative"] = "unknown"
     fields: FieldPaths = field(default_factory=FieldPaths)
     slices: Mapping[str, str] = field(default_factory=dict)
@@ -77,15 +68,15 @@ class Item(Struct, frozen=True, gc=False):
     id: str
     text: str | None
     labels: Mapping[str, int | None]
-    slices: Mapping[str, tuple[str, ...]] = made(default_factory=dict)
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     group: str | None = None
     weight: float = 1.0
     images: tuple[str, ...] = ()
     context: Any = None
     votes: tuple[Mapping[str, Any], ...] = ()
-    meta: Mapping[str, Any] = made(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
     must_catch: bool = False
-    modalities: Mapping[str, Any] = made(default_factory=dict)
+    modalities: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_withheld(self) -> bool:

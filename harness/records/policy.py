@@ -5,19 +5,25 @@ from __future__ import annotations
 import datetime
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from annotated_types import MinLen
+from msgspec import field
 
-from harness.records.base import FROM_FILE, CategoryKind, NonEmpty, OpenProportion, PositiveInt, Proportion, Severity
+from harness.records.base import (
+    Bounds,
+    CategoryKind,
+    FromFile,
+    NonEmpty,
+    OpenProportion,
+    PositiveInt,
+    Proportion,
+    Severity,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Prevalence:
+class Prevalence(FromFile, frozen=True):
     """Share of production items that violate a category, and where the figure comes from."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     value: OpenProportion
     source: NonEmpty
     date: datetime.date
@@ -25,20 +31,16 @@ class Prevalence:
     high: OpenProportion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(FromFile, frozen=True):
     """Quality the policy asks for, judged on the interval's bound."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     recall: Proportion | None = None
     precision: Proportion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(FromFile, frozen=True):
     """One policy category; the positive class is *violating*."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     id: NonEmpty
     name: NonEmpty
     definition: NonEmpty
@@ -59,14 +61,12 @@ def told_apart(names: Mapping[str, str]) -> dict[str, str]:
     return {one: name if n_alike[name] == 1 else f"{name} ({one})" for one, name in names.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(FromFile, frozen=True):
     """A versioned set of categories with crosswalks from other taxonomies."""
 
-    __pydantic_config__: ClassVar[Any] = FROM_FILE
     policy: NonEmpty
     version: PositiveInt
-    categories: Annotated[tuple[Category, ...], MinLen(1)]
+    categories: Annotated[tuple[Category, ...], Bounds(min_length=1)]
     description: str = ""
     crosswalks: Mapping[str, Mapping[str, tuple[str, ...] | None]] = field(default_factory=dict)
 

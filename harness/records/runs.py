@@ -6,8 +6,9 @@ Decides names, types and what an absent field means. How the file is read and wr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from msgspec import Struct, field, structs
 
 from harness.records.answers import NOT_ASKED
 from harness.records.base import OnFailure, RunStatus, Severity
@@ -17,8 +18,7 @@ from harness.records.policy import Prevalence, Target, told_apart
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RunInput:
+class RunInput(Struct, frozen=True):
     """A file that went into a run.
 
     Attributes:
@@ -43,8 +43,7 @@ class RunInput:
         return self.name if self.version is None else f"{self.name} v{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class GoldenFacts:
+class GoldenFacts(Struct, frozen=True):
     """The golden set of a run, and how much of it was asked or is shown.
 
     Attributes:
@@ -74,11 +73,10 @@ class GoldenFacts:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: what is known."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name, value in structs.asdict(self).items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryFacts:
+class CategoryFacts(Struct, frozen=True):
     """What numbers and reports need of a policy's category; definitions stay in the policy's stored copy."""
 
     name: str = ""
@@ -89,8 +87,7 @@ class CategoryFacts:
     target: Target | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFacts:
+class PolicyFacts(Struct, frozen=True):
     """What numbers and reports need of the policy."""
 
     name: str = ""
@@ -116,8 +113,7 @@ class PolicyFacts:
         return told_apart({one: self.category_name(one) for one in categories})
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyStop:
+class EarlyStop(Struct, frozen=True):
     """That a run was made in sequential looks, and at which it stopped."""
 
     look: int
@@ -127,8 +123,7 @@ class EarlyStop:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ShardFacts:
+class ShardFacts(Struct, frozen=True):
     """That a run is one part of another: part ``index`` (from 1) of ``of``, of the run ``run_id`` with ``n_items``."""
 
     index: int
@@ -142,8 +137,7 @@ class ShardFacts:
         return f"shard {self.index} of {self.of}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunMeta:
+class RunMeta(Struct, frozen=True):
     """The content of ``run.json``; what candidates are made of stays as each kind wrote it (``fingerprints``)."""
 
     run_id: str

@@ -8,13 +8,14 @@ folder is written by ``runs.writer``.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
+
+from msgspec import structs
 
 from harness.files.permissions import no_more_readable_than
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
@@ -77,7 +78,7 @@ def run_eval(
     from harness.runner.surroundings import Surroundings
 
     around = Surroundings(clock, now, sleep, rng or random.Random(), stream, transport, wrap)
-    around = dataclasses.replace(around, on_stoppable=on_stoppable, sharing=sharing, takes_signals=sharing is None)
+    around = structs.replace(around, on_stoppable=on_stoppable, sharing=sharing, takes_signals=sharing is None)
     with no_more_readable_than(*files_of(request.golden)), named_faults(request.runs_dir):
         summary = run_on_loop(run_local(request, around))
         if summary.whole is None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.records import Price
@@ -126,7 +127,7 @@ def batch_price(price: Price) -> Price:
     4.0
     """
     left, cached, thought = 1.0 - price.batch_discount, price.cached_input_per_mtok, price.reasoning_per_mtok
-    return replace(
+    return structs.replace(
         price,
         input_per_mtok=price.input_per_mtok * left,
         output_per_mtok=price.output_per_mtok * left,

@@ -16,11 +16,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+from msgspec import Struct, field, structs
 
 from harness.errors import HarnessError
 from harness.runner import claims
@@ -51,8 +52,7 @@ LOOK_AGAIN_S = 0.25
 """How often it is looked whether another process has brought the answer to a request it claimed."""
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """What the next transaction does: all of it, or all but what can wait."""
 
     answers: list[tuple[bytes, Stored, str]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Pending:
 
     def without_what_waits(self) -> _Pending:
         """Claims, and the ends of those that were answered, are left for later."""
-        return replace(self, wanted={}, answered=[])
+        return structs.replace(self, wanted={}, answered=[])
 
     def tell_committed(self) -> None:
         """The transaction is committed."""

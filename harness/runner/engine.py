@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain, islice
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from harness.candidates.bases import stop_candidate
 from harness.errors import HarnessError
@@ -54,8 +55,7 @@ Unit = tuple[int, Deciding] | list[Item] | None
 """Sequence number and decision of a row that takes calls; or items to prepare; or None: the loop is due a turn."""
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(Struct):
     """One candidate's way through the items, shared by its workers."""
 
     candidate: Candidate

@@ -10,9 +10,10 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from harness import __version__
 from harness.records import Item
@@ -66,7 +67,7 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
             except BaseException:
                 writer.abandon()
                 raise
-        return replace(summary, warning=cache.warning)  # which it may have got while it was closed
+        return structs.replace(summary, warning=cache.warning)  # which it may have got while it was closed
     finally:
         await transport.close()
 

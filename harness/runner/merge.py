@@ -8,7 +8,6 @@ without a common journal asked the same text, how many calls were made.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -103,7 +103,7 @@ def merge(runs: Sequence[Run], runs_dir: str | Path, *, limits: Mapping[str, Any
             writer.close_sink(number)
         check_counts(writer.counts, of_rows.size)
         record = _record([run.meta for run in ordered], whole, writer)
-        record = record if limits is None else dataclasses.replace(record, limits=limits)
+        record = record if limits is None else structs.replace(record, limits=limits)
         return writer.finish(record, _inputs(ordered[0]))
     except BaseException:
         writer.abandon()
@@ -254,14 +254,14 @@ def _in_order(streams: Sequence[_Rows], owner: NDArray[np.int32]) -> Iterator[pa
 def _record(metas: Sequence[RunMeta], whole: ShardFacts, writer: RunWriter) -> RunMeta:
     first = metas[0]
     sums: dict[str, Any] = {name: sum(getattr(meta, name) for meta in metas) for name in SUMMED}
-    return dataclasses.replace(
+    return structs.replace(
         first,
         **sums,
         run_id=whole.run_id,
         shard=None,
         status=status_of(writer.counts, first.max_error_rate, None),
         reason=None,
-        golden_set=dataclasses.replace(first.golden_set, n_items=whole.n_items),
+        golden_set=structs.replace(first.golden_set, n_items=whole.n_items),
         counts=writer.counts,
         error_reasons=writer.error_reasons,
         cost_usd=math.fsum(meta.cost_usd for meta in metas),

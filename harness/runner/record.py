@@ -8,11 +8,12 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import metadata
 from typing import Any
+
+from msgspec import Struct
 
 from harness import __version__
 from harness.core.signature import SIGNATURE_FIELDS
@@ -27,8 +28,7 @@ from harness.runs.layout import status_of_counts
 RECORDED_PACKAGES = ("aiohttp", "numpy", "openai", "orjson", "pyarrow")
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """What one execution of a run did."""
 
     status: RunStatus

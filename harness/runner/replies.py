@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -32,8 +31,7 @@ class Reply(Struct, frozen=True, gc=False):
     spent_s: float
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What this execution did."""
 
     calls: int = 0

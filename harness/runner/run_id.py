@@ -5,9 +5,10 @@ Decides which inputs make a run the same run.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from harness.records import Price
 from harness.runs import canonical_json
@@ -44,5 +45,5 @@ def _price(price: Price | None) -> dict[str, Any] | None:
     """A price as part of a run's id: what is not declared adds nothing, so that a new field moves no id."""
     if price is None:
         return None
-    found = dataclasses.asdict(price)
+    found = structs.asdict(price)
     return {name: value for name, value in found.items() if name != "reasoning_per_mtok" or value is not None}

@@ -6,11 +6,11 @@ Decides which items and bounds a run has. Its id is decided by ``run_id``; how i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from msgspec import Struct, field, structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -75,8 +75,7 @@ class Part(NamedTuple):
         return cls(selected[among.start : among.stop], among, len(selected))
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """Everything a run needs.
 
     Attributes:
@@ -194,8 +193,7 @@ class RunRequest:
         return Bounds(None if usd is None else usd * share, None if tokens is None else max(1, int(tokens * share)))
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True):
     """What a run came to.
 
     Attributes:
@@ -241,7 +239,7 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data in the shape of ``harness run --json``."""
-        found = {name: getattr(self, name) for name in self.__slots__} | {"stopped": sorted(self.stopped)}
+        found = structs.asdict(self) | {"stopped": sorted(self.stopped)}
         if not self.cost_usd and self.unknown_calls:
             found["cost_usd"] = None  # unknown is not 0
         return found

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.runner.shared import Sharing
+from msgspec import Struct
+
 from harness.runner.transport import Transport
 
+if TYPE_CHECKING:
+    from harness.runner.shared import Sharing
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+
+class Surroundings(Struct, frozen=True):
     """What surrounds a run.
 
     Attributes:

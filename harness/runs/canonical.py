@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct, structs
 
 
 def canonical_json(content: Any, *, is_indented: bool = False) -> bytes:
@@ -18,6 +19,8 @@ def canonical_json(content: Any, *, is_indented: bool = False) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return structs.asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):

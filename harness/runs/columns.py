@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+from msgspec import structs
 
 from harness.records.answers import REJECTED, Prediction
 from harness.runs.arrow import array_of, numpy_of
@@ -123,7 +124,10 @@ class Columns:
             [answer.error for answer in answers],
             [answer.outcome == REJECTED for answer in answers],
             [answer.to_person for answer in answers],
-            [orjson.dumps(answer.stages).decode() if answer.stages else None for answer in answers],
+            [
+                orjson.dumps(answer.stages, default=structs.asdict).decode() if answer.stages else None
+                for answer in answers
+            ],
         ]
         arrays = [array_of(column, kind.type) for column, kind in zip(columns, self._schema, strict=True)]
         self._emit(pa.RecordBatch.from_arrays(arrays, schema=self._schema))

@@ -6,10 +6,10 @@ Decides how the records become JSON and what is refused; what the fields mean is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from harness.core.metric_table import gate_metric, gate_metrics_words
 from harness.errors import HarnessError
@@ -56,7 +56,7 @@ def read_meta(content: bytes, where: str) -> RunMeta:
 def meta_document(meta: RunMeta) -> dict[str, Any]:
     """The content of run.json."""
     left_out = {EARLY_STOP, *([] if meta.only else ["only"]), *([] if meta.shard else ["shard"])}
-    content = {one.name: getattr(meta, one.name) for one in fields(meta) if one.name not in left_out}
+    content = {name: value for name, value in structs.asdict(meta).items() if name not in left_out}
     return content | {
         "eval": eval_document(meta.eval, meta.early_stop),
         "golden_set": meta.golden_set.as_dict(),
@@ -74,7 +74,7 @@ def changed_parts(meta: RunMeta, candidate: Candidate) -> list[str]:
 
 def eval_document(spec: Eval, early_stop: EarlyStop | None = None) -> dict[str, Any]:
     """An eval as a run stores it: plain data with every default written out; part of the run's id."""
-    document: dict[str, Any] = msgspec.to_builtins(replace(spec, candidates={}))
+    document: dict[str, Any] = msgspec.to_builtins(structs.replace(spec, candidates={}))
     document["candidates"] = {name: one.as_dict() for name, one in spec.candidates.items()}
     if spec.gate is not None and spec.gate.fail_on == "inconclusive":
         del document["gate"]["fail_on"]  # the default says nothing about a run, whose id it would change
@@ -117,12 +117,12 @@ def _spec_tree(written: Any) -> Any:
 def _with_stages(meta: RunMeta) -> RunMeta:
     """The stages of cascades as records."""
     candidates = {
-        name: replace(one, value=msgspec.convert(one.value, type=tuple[CascadeStage, ...]))
+        name: structs.replace(one, value=msgspec.convert(one.value, type=tuple[CascadeStage, ...]))
         if one.kind == "cascade"
         else one
         for name, one in meta.eval.candidates.items()
     }
-    return replace(meta, eval=replace(meta.eval, candidates=candidates))
+    return structs.replace(meta, eval=structs.replace(meta.eval, candidates=candidates))
 
 
 def _check_metrics(meta: RunMeta) -> None:

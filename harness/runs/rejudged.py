@@ -6,11 +6,11 @@ they had been given over the newer golden set. Scores at thresholds of a dev par
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.runs.reader import Run
@@ -36,7 +36,7 @@ class _Part(Run):
     """Some items and categories of a run."""
 
     def __init__(self, run: Run, at: NDArray[np.int64], categories: tuple[str, ...]) -> None:
-        super().__init__(run._folder, replace(run.meta, categories=categories), run.part)
+        super().__init__(run._folder, structs.replace(run.meta, categories=categories), run.part)
         self._at = at if run._kept is None else run._kept[at]
 
     @cached_property
@@ -52,8 +52,8 @@ class _Older(_Part):
         inputs = {kind: one for kind, one in run.meta.inputs.items() if kind != "policy"}
         if "policy" in newer.meta.inputs:
             inputs["policy"] = newer.meta.inputs["policy"]
-        golden_set = replace(newer.meta.golden_set, n_items=run.meta.n_items)  # as many as its own files hold
-        self.meta = replace(self.meta, golden_set=golden_set, policy=newer.meta.policy, inputs=inputs)
+        golden_set = structs.replace(newer.meta.golden_set, n_items=run.meta.n_items)  # as many as its own files hold
+        self.meta = structs.replace(self.meta, golden_set=golden_set, policy=newer.meta.policy, inputs=inputs)
         self._newer = newer
 
     @cached_property

@@ -13,12 +13,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import IO
 
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
@@ -158,7 +158,7 @@ class RunWriter:
             kind: RunInput(one.name, one.version, one.sha256, one.path, stored.get(kind), one.identity)
             for kind, one in inputs.items()
         }
-        content = sealed(meta_document(replace(meta, inputs=described)), table_hashes(RunFolder(self._partial)))
+        content = sealed(meta_document(structs.replace(meta, inputs=described)), table_hashes(RunFolder(self._partial)))
         (self._partial / META_FILE).write_bytes(content)
         if self._home is None:
             self._upload()

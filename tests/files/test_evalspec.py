@@ -29,6 +29,24 @@ def test_paths_are_relative_to_the_file_and_named_without_detours(tmp_path):
     assert loaded.prompts["../a/prompt.md"].path == tmp_path / "a" / "prompt.md"
 
 
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (
+            'humans: {recorded: decisions.jsonl, sample: "no"}',
+            "field 'candidates.humans.sample' is 'no'\n.*true or false",
+        ),
+        ('clf: {classifier: "package.module:callable", timeout_s: "5"}', "timeout_s' is '5'\n.*a number, above 0"),
+    ],
+)
+def test_fields_of_a_kind_are_read_as_strictly_as_all_others(tmp_path, own, said):
+    """A text was taken for what it reads like where it was checked, and stayed a text, which is true, in use."""
+    name = own.split(":")[0]
+    lines = [f"  {own}" if line.startswith(f"  {name}:") else line for line in EVAL.splitlines()]
+    with pytest.raises(HarnessError, match=said):
+        load_eval(write_project(tmp_path, eval="\n".join(lines)) / "eval.yaml")
+
+
 def test_models_file_is_needed_only_by_candidates_that_call_a_model(tmp_path):
     lines = [line for line in EVAL.splitlines(keepends=True) if "v1" not in line and "omni" not in line]
     folder = write_project(tmp_path, eval="".join(lines))

@@ -74,6 +74,11 @@ def test_what_can_change_a_label_changes_the_hash(tmp_path, more):
     assert loaded(write_project(tmp_path, card=CARD + more + "\n")).sha256 != IDENTITY
 
 
+def test_true_and_false_are_codes_of_label_values(tmp_path):
+    card = CARD + "label_values: {bad: true, good: false, asked: null}\n"
+    assert loaded(write_project(tmp_path, card=card)).card.label_values == {"bad": 1, "good": 0, "asked": None}
+
+
 def test_labels_cannot_be_changed(tmp_path):
     with pytest.raises(ValueError, match="read-only"):
         loaded(write_project(tmp_path)).labels()[0, 0] = 0

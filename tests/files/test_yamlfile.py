@@ -1,16 +1,17 @@
-import dataclasses
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.files.schema import describe, field_names, type_at
+from harness.files.schema import describe, faults, field_names, type_at
 from harness.files.text import TextFile, nearest, quoted
 from harness.files.yaml import parse_yaml, read_yaml
-from harness.records import CascadeStage, Eval, Policy
+from harness.records import CascadeStage, Eval, FromFile, Policy
 
 
 def parse(tmp_path, text):
@@ -102,7 +103,56 @@ def test_allowed_words_come_from_the_type():
     assert field_names(type_at(tuple[CascadeStage, ...], (0,))) == (
         "use", "decide", "decide_above", "decide_below", "stop_when_flagged"
     )  # fmt: skip
-    assert field_names(Eval) == tuple(field.name for field in dataclasses.fields(Eval))
+    assert field_names(Eval) == Eval.__struct_fields__
+
+
+ODD = (
+    None,
+    True,
+    0,
+    1,
+    -1,
+    2.5,
+    1.0,
+    "",
+    "x",
+    "2026-02-30",
+    "2026-02-03T00:00:00",
+    [],
+    [1],
+    ["a"],
+    {},
+    {"a": 1},
+    {"a": ["b"]},
+)
+
+
+@pytest.mark.parametrize("record", FromFile.__subclasses__(), ids=lambda one: one.__name__)
+def test_what_a_reader_of_types_refuses_is_named_and_what_it_takes_is_not(record):
+    """Two hands hold a file against a record's types: the one that makes the record, and the one that says why not."""
+    for name in record.__struct_fields__:
+        for value in ODD:
+            named = [one for one in faults(record, {name: value}) if one[0][:1] == (name,)]
+            with suppress(msgspec.ValidationError):
+                msgspec.convert({name: value}, type=msgspec.defstruct("Alone", [(name, type_at(record, (name,)))]))
+                assert all(kind in ("bounds", "unknown") for _, kind, _ in named), (name, value, named)
+                assert named == list(faults(type_at(record, (name,)), value, (name,), is_typed=True))
+                continue
+            assert named, (name, value)
+
+
+def test_every_fault_of_a_tree_is_named():
+    tree = {"eval": "", "golden_set": 3, "candidates": {}, "repeats": 0, "split": {"dev": 1, "seed": "a"}, "seeds": 1}
+    assert [(loc, kind) for loc, kind, _ in faults(Eval, tree)] == [
+        (("eval",), "bounds"),
+        (("policy",), "missing"),
+        (("golden_set",), "str"),
+        (("candidates",), "bounds"),
+        (("repeats",), "bounds"),
+        (("split", "dev"), "bounds"),
+        (("split", "seed"), "int"),
+        (("seeds",), "unknown"),
+    ]
 
 
 @pytest.mark.parametrize(("name", "found"), [("hihg", "high"), ("HATE", "hate"), ("zzz", None), ("", None)])

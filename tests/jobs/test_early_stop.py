@@ -1,12 +1,12 @@
 """run --early-stop through the runner: what is asked, what is saved, what is stored."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import orjson
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from harness.cli import main
 from harness.errors import HarnessError
@@ -107,16 +107,16 @@ def test_the_stored_run_says_what_it_is_and_cannot_be_gated_or_promoted(folder):
 
 def test_a_stored_baseline_is_read_at_the_items_asked(folder):
     request = prepared(folder)
-    alone = dataclasses.replace(request, candidates=[one for one in request.candidates if one.id == "v1"])
+    alone = structs.replace(request, candidates=[one for one in request.candidates if one.id == "v1"])
     baseline = run_eval(alone, transport=Model("unused"))
-    only = dataclasses.replace(request, candidates=[one for one in request.candidates if one.id == "v3"])
+    only = structs.replace(request, candidates=[one for one in request.candidates if one.id == "v3"])
     report = stopped(only, Model("No"), f"{baseline.run_id}:v1")
     assert (report.verdict, report.look) == ("REGRESSION", 1)
 
 
 def test_a_limit_is_refused(folder):
     with pytest.raises(HarnessError, match="exclude one another"):
-        stopped(dataclasses.replace(prepared(folder), limit=10), Model("No"))
+        stopped(structs.replace(prepared(folder), limit=10), Model("No"))
 
 
 def test_command_reports_look_verdict_and_savings(folder):

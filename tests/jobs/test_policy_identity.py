@@ -1,6 +1,6 @@
 """What of a policy keeps two runs from being compared."""
 
-import dataclasses
+from msgspec import structs
 
 from harness.jobs.policy_identity import policy_identity
 from harness.measure.comparable import version_differences
@@ -11,7 +11,7 @@ POLICY = Policy("demo", 1, (Category("hate", "Hate", "Attacks people."),))
 
 
 def changed(**fields):
-    return dataclasses.replace(POLICY, categories=(dataclasses.replace(POLICY.categories[0], **fields),))
+    return structs.replace(POLICY, categories=(structs.replace(POLICY.categories[0], **fields),))
 
 
 def test_targets_and_owners_are_no_part_of_a_policy_s_identity_and_definitions_are():
@@ -20,8 +20,8 @@ def test_targets_and_owners_are_no_part_of_a_policy_s_identity_and_definitions_a
 
 
 def identified(run, identity):
-    policy = dataclasses.replace(run.meta.inputs["policy"], identity=identity)
-    run.meta = dataclasses.replace(run.meta, inputs={**run.meta.inputs, "policy": policy})
+    policy = structs.replace(run.meta.inputs["policy"], identity=identity)
+    run.meta = structs.replace(run.meta, inputs={**run.meta.inputs, "policy": policy})
 
 
 def test_two_runs_differ_by_the_identity_where_both_have_one(tmp_path):

@@ -1,8 +1,8 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.measure.compare import compare
@@ -84,7 +84,7 @@ def test_runs_over_different_items_are_refused_by_name():
 
 def test_runs_over_different_golden_versions_are_refused():
     one, other = _run(), _run()
-    other.meta.golden_set = replace(other.meta.golden_set, version=2)
+    other.meta.golden_set = structs.replace(other.meta.golden_set, version=2)
     with pytest.raises(HarnessError, match=r"golden set \S+ v1 became \S+ v2"):
         compare(one["a"], other["b"])
 

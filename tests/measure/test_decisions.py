@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec import structs
 
 from harness.measure.decisions import FAILURE_READINGS, decisions, outcome_counts
 from tests.fakes import FakeRun, column, rows_of
@@ -13,7 +12,7 @@ DECIDED = column([1, 0, -1, -1, -1, -1])
 
 def run_with(on_failure="no_flag"):
     run = FakeRun(GOLD, {"a": rows_of(DECIDED, OUTCOMES)})
-    run.meta.eval = replace(run.meta.eval, on_failure=on_failure)
+    run.meta.eval = structs.replace(run.meta.eval, on_failure=on_failure)
     return run
 
 
@@ -55,7 +54,7 @@ def test_wrong_is_the_opposite_of_gold_and_missing_without_gold():
 def test_a_partial_answer_takes_the_fallback_only_where_it_is_partial():
     gold, decided = np.array([[1, 1], [0, 1]], np.int8), np.array([[1, -1], [0, 1]], np.int8)
     run = FakeRun(gold, {"a": rows_of(decided)})
-    run.meta.eval = replace(run.meta.eval, on_failure="flag")
+    run.meta.eval = structs.replace(run.meta.eval, on_failure="flag")
     read = decisions(run, "a")
     assert read.y_pred[:, 0].tolist() == [[1, 1], [0, 1]]
     assert read.n_fallback == 1
@@ -83,7 +82,7 @@ def test_outcomes_add_up_to_the_rows():
 def test_a_row_that_was_never_asked_is_a_missing_pair_under_every_policy():
     run = FakeRun(column([1, 1]), {"a": rows_of(column([1, -1]), ["ok", "not_asked"])})
     for policy in ("no_flag", "flag", "review"):
-        run.meta.eval = replace(run.meta.eval, on_failure=policy)
+        run.meta.eval = structs.replace(run.meta.eval, on_failure=policy)
         assert decisions(run, "a").y_pred[:, 0, 0].tolist() == [1, -1]
     for other in ("all_wrong", "dropped"):
         assert reading(run, other).y_pred[:, 0, 0].tolist() == [1, -1]

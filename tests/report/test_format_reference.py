@@ -1,7 +1,6 @@
 """The reference of file formats is whole: every field, kind, parser, JSON form and variable, each with its meaning."""
 
 import ast
-import dataclasses
 import re
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from harness.candidates.parsers.base import ParseContext
 from harness.candidates.parsers.json_answer import parse_json
 from harness.cli import main
 from harness.environment import VARIABLES
-from harness.records import PromptHeader, candidates, evals, golden, policy
-from harness.report.explain.formats import FORMATS, OTHERS, document, fields_of, meanings, reference
+from harness.records import FromFile, PromptHeader, candidates, evals, golden, policy
+from harness.report.explain.formats import FORMATS, OTHERS, document, meanings, reference
 
 PACKAGE = Path(records.__file__).parents[1]
 DESCRIBED = {record for _, described in FORMATS.values() for record in described}
@@ -28,14 +27,14 @@ def test_every_record_that_a_file_is_read_into_is_described():
         one
         for module in (candidates, evals, golden, policy)
         for one in vars(module).values()
-        if dataclasses.is_dataclass(one) and hasattr(one, "__pydantic_config__")
+        if isinstance(one, type) and issubclass(one, FromFile) and one is not FromFile
     }
     assert read <= DESCRIBED
 
 
 @pytest.mark.parametrize("record", sorted(DESCRIBED, key=lambda one: one.__name__), ids=lambda one: one.__name__)
 def test_every_field_has_its_type_default_and_meaning(record):
-    names = [one.name for one in fields_of(record)]
+    names = list(record.__struct_fields__)
     assert list(meanings()[record.__name__]) == names
     part = re.search(rf"^### {record.__name__}\n(.+?)(?=\n#|\Z)", document(), re.M | re.S)[1]
     for name in names:

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from hostile import ATTACKS, hostile_source
 from markupsafe import Markup
+from msgspec import structs
 from stored import store_run
 from synthetic import left_out_note, rescored, synthetic_source, with_notes
 
@@ -130,8 +131,8 @@ def test_sections_without_data_are_absent(tmp_path):
 
 
 def _without_prevalence(policy):
-    categories = {name: dataclasses.replace(one, prevalence=None) for name, one in policy.categories.items()}
-    return dataclasses.replace(policy, categories=categories)
+    categories = {name: structs.replace(one, prevalence=None) for name, one in policy.categories.items()}
+    return structs.replace(policy, categories=categories)
 
 
 def test_outcomes_that_do_not_add_up_are_refused(source):

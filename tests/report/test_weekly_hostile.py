@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import openpyxl
 import pytest
 from hostile import ATTACKS
+from msgspec import Struct, structs
 from weekly_cases import EVAL, MODEL, History
 
 from harness.core.results import MetricResult
@@ -64,6 +65,10 @@ def poisoned(value, attacks, name=""):
         return value
     if isinstance(value, str):
         return value if name in KEPT else next(attacks)
+    if isinstance(value, Struct):
+        return structs.replace(
+            value, **{name: poisoned(one, attacks, name) for name, one in structs.asdict(value).items()}
+        )
     if dataclasses.is_dataclass(value):
         return dataclasses.replace(
             value,

@@ -1,9 +1,9 @@
 """The smaller parts: dry run, progress, sample, run ids, and the writer of run folders."""
 
-import dataclasses
 import io
 
 import pytest
+from msgspec import structs
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, make_request, run
 
 from harness.errors import HarnessError
@@ -213,14 +213,14 @@ def test_the_same_inputs_have_the_same_id(tmp_path):
 )
 def test_another_input_is_another_id(tmp_path, change):
     base = make_request(tmp_path)
-    assert run_id_of(dataclasses.replace(base, **change), "1.0") != run_id_of(base, "1.0")
+    assert run_id_of(structs.replace(base, **change), "1.0") != run_id_of(base, "1.0")
 
 
 def test_another_price_is_another_id(tmp_path):
     """The cost of every row follows from it."""
     base, dear = (
         make_request(tmp_path, price=PRICE),
-        make_request(tmp_path, price=dataclasses.replace(PRICE, output_per_mtok=99.0)),
+        make_request(tmp_path, price=structs.replace(PRICE, output_per_mtok=99.0)),
     )
     assert run_id_of(base, "1.0") != run_id_of(dear, "1.0")
 
@@ -257,7 +257,7 @@ def test_impossible_requests_are_refused(tmp_path, change, told):
 
 def test_a_request_without_candidates_is_refused(tmp_path):
     with pytest.raises(HarnessError, match="no candidates"):
-        dataclasses.replace(make_request(tmp_path), candidates=[])
+        structs.replace(make_request(tmp_path), candidates=[])
 
 
 def test_the_usual_place_of_the_journal(monkeypatch, tmp_path):

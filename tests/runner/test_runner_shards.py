@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import orjson
 import pyarrow.parquet as pq
@@ -134,7 +133,7 @@ def refused(tmp_path, names):
 )
 def test_stretches_hold_every_item_once_in_order(tmp_path, more):
     request = make_request(tmp_path, FakeGolden(300), **more)
-    parts = [replace(request, shard=Stretch(number, 7)).part() for number in range(1, 8)]
+    parts = [structs.replace(request, shard=Stretch(number, 7)).part() for number in range(1, 8)]
     selected = request.selected()
     assert [at for part in parts for at in part.indices] == list(selected)
     assert [at for part in parts for at in part.positions] == list(range(len(selected)))

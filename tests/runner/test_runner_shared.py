@@ -3,10 +3,10 @@
 import asyncio
 import random
 from contextlib import closing
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from msgspec import structs
 from runner_fakes import (
     NOW,
     PRICE,
@@ -322,7 +322,7 @@ def test_journals_are_put_together_and_stand_behind_one_another(tmp_path):
     assert copy_answers(whole, tmp_path / "copy.sqlite", ["m"])
     assert not copy_answers(whole, tmp_path / "none.sqlite", ["another"])
     request = make_request(tmp_path / "new", golden, [Asking()], limits=LIMITS, price=PRICE)
-    request = replace(request, behind=tmp_path / "copy.sqlite")
+    request = structs.replace(request, behind=tmp_path / "copy.sqlite")
     again = FakeTransport()
 
     async def main(loop):

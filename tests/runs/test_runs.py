@@ -2,13 +2,13 @@
 
 import shutil
 import sys
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parents[1] / "runner"))
 from runner_fakes import Asking, FakeGolden, FakeTransport, Local, failure, make_request, run, verdict
@@ -327,7 +327,9 @@ def test_kinds_of_candidates_come_back_as_they_were(stored):
     }
     from harness.runs import meta_document
 
-    meta = replace(stored.meta, eval=replace(stored.meta.eval, candidates=specs), early_stop=EarlyStop(1, 5, 10, 20))
+    meta = structs.replace(
+        stored.meta, eval=structs.replace(stored.meta.eval, candidates=specs), early_stop=EarlyStop(1, 5, 10, 20)
+    )
     again = read_meta(orjson.dumps(meta_document(meta)), "run.json")
     assert again == meta
     assert [stage.use for stage in again.spec("b").stages] == ["a", "c"]
@@ -342,6 +344,8 @@ def test_a_newer_format_is_refused(stored):
 def test_fields_of_later_versions_are_left_out(stored):
     content = orjson.loads(RunFolder(stored.path).read("run.json"))
     assert read_meta(orjson.dumps(content | {"later": 1}), "run.json") == stored.meta
+    content["eval"] |= {"later": 1, "policy": "", "repeats": 0}  # bounds are for what people write
+    assert read_meta(orjson.dumps(content), "run.json").eval.repeats == 0
 
 
 def test_a_run_may_lie_behind_an_address(tmp_path):
@@ -419,9 +423,9 @@ def test_the_parts_follow_seed_and_cluster_alone(tmp_path):
     whole, sample = split_run(tmp_path / "a"), split_run(tmp_path / "b", limit=100)
     larger = split_run(tmp_path / "c", n=330)
     assert set(sample.item_ids) <= set(whole.item_ids) <= set(larger.item_ids)
-    other = split_run(tmp_path / "d", replace(SPLIT, seed=8))
+    other = split_run(tmp_path / "d", structs.replace(SPLIT, seed=8))
     assert set(other.item_ids) != set(whole.item_ids)
-    by_item = split_run(tmp_path / "e", replace(SPLIT, by="item"))
+    by_item = split_run(tmp_path / "e", structs.replace(SPLIT, by="item"))
     assert set(by_item.groups) & set(by_item.of_part("dev").groups)
 
 
@@ -446,7 +450,7 @@ def test_scores_and_comparisons_are_of_the_gate_part_and_say_so(tmp_path):
 
 def test_a_part_without_items_and_a_run_without_a_split_are_refused(tmp_path, stored):
     with pytest.raises(HarnessError, match="leaves no item to the part 'dev'"):
-        split_run(tmp_path / "a", replace(SPLIT, dev=0.0001)).of_part("dev").candidate("v1")
+        split_run(tmp_path / "a", structs.replace(SPLIT, dev=0.0001)).of_part("dev").candidate("v1")
     assert stored.part == "all"
     with pytest.raises(HarnessError, match="declares no split"):
         stored.of_part("dev").candidate("v1")

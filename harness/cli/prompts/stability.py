@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from harness.cli.options import FILE, eval_argument, json_option, print_json, run_options
 from harness.cli.prompts.trial import run_trial
@@ -48,7 +48,7 @@ def command(
     name, prompt = prompt_of(loaded, options.candidates)
     fixed = [] if only_given else rewordings(prompt, loaded.policy.value)
     variants = [*given(paths), *fixed]
-    options = dataclasses.replace(options, repeats=max(options.repeats or 2, 2))
+    options = structs.replace(options, repeats=max(options.repeats or 2, 2))
     tried = run_trial(loaded, name, variants, options, suffix="stability", is_dry_run=is_dry_run)
     if tried is None:
         return

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.errors import FileError, raise_all
 from harness.files.decode import require_name, require_names, to_record
@@ -28,9 +29,16 @@ def read_card(path: Path, policy: Policy | None) -> tuple[Document, GoldenCard]:
     """Read a card; None as policy leaves its categories unchecked."""
     file = read_text(path, what="golden set card")
     document = parse_yaml(file, what="golden set card", kind="golden_set")
-    card = to_record(document, GoldenCard, what="golden set card")
+    card = to_record(document, GoldenCard, _with_codes(document.data), what="golden set card")
     raise_all(document.errors(_card_faults(card, policy)))
     return document, card
+
+
+def _with_codes(tree: Any) -> Any:
+    """The card with ``true`` and ``false`` as the codes of label values, 1 and 0."""
+    if not isinstance(tree, dict) or not isinstance(values := tree.get("label_values"), dict):
+        return tree
+    return tree | {"label_values": {name: int(one) if one in (0, 1) else one for name, one in values.items()}}
 
 
 def items_path_of(document: Document, card: GoldenCard) -> Path | None:

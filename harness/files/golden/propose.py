@@ -32,7 +32,7 @@ class _Proposal:
         self.is_text = is_text
         self.fields = {
             name: path
-            for name in FieldPaths.__dataclass_fields__
+            for name in FieldPaths.__struct_fields__
             if (path := getattr(card.fields, name)) != getattr(FieldPaths(), name)
         }
         self.rename: dict[str, str] = dict(card.rename)

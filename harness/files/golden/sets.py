@@ -7,7 +7,6 @@ holds one offset, one id and one byte per category for each row; the rows themse
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from array import array
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import structs
+from msgspec import NODEFAULT, structs
 
 from harness.errors import FileError
 from harness.files.golden.card import HUB, TEXT_TABLES, items_path_of, read_card
@@ -179,11 +178,11 @@ def identity_of(card: GoldenCard) -> bytes:
     if not HUB.fullmatch(card.items):
         left_out.add("items")
     declared = {}
-    for part in dataclasses.fields(card):  # a default adds nothing, so that a field of a later version changes no hash
-        default = part.default if part.default_factory is dataclasses.MISSING else part.default_factory()
+    for part in structs.fields(card):  # a default adds nothing, so that a field of a later version changes no hash
+        default = part.default if part.default_factory is NODEFAULT else part.default_factory()
         value = getattr(card, part.name)
         if part.name not in left_out and value != default:
-            declared[part.name] = dataclasses.asdict(value) if isinstance(value, PolicyRef | FieldPaths) else value
+            declared[part.name] = structs.asdict(value) if isinstance(value, PolicyRef | FieldPaths) else value
     return json.dumps(declared, sort_keys=True).encode()
 
 

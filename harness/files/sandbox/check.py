@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +34,8 @@ MAX_LOOP_DEPTH = 2
 MAX_FILTERS = 8
 _FIELDS = {
     "item": ITEM_FIELDS,
-    "policy": tuple(field.name for field in dataclasses.fields(Policy)),
-    "category": tuple(field.name for field in dataclasses.fields(Category)),
+    "policy": Policy.__struct_fields__,
+    "category": Category.__struct_fields__,
 }
 _SHOWING = {"text", "images", "context", "modalities"}
 

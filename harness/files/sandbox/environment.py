@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct, structs
 
 from harness.errors import FileError
 from harness.files.text import shortened
@@ -73,8 +74,8 @@ def _tojson(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Struct):
+        return structs.asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "isoformat"):

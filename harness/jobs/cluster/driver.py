@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from msgspec import structs
+
 from harness.errors import HarnessError
 from harness.files.evals import load_eval
 from harness.jobs.cluster.connection import cluster, ray_package
@@ -91,7 +93,7 @@ class _Driver:
         self._copy = copy_of(self._journal)
         journals = folder_of(self._journal)
         token = uuid.uuid4().hex
-        self._order = Order(token, eval_path, Path.cwd(), replace(options, cache_path=self._journal), journals)
+        self._order = Order(token, eval_path, Path.cwd(), structs.replace(options, cache_path=self._journal), journals)
         self._shards = RunFolder(options.runs_dir).child(SHARDS_FOLDER)
         self._task = ray.remote(run_shard).options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")
         self._numbers: dict[int, int] = {}
@@ -345,4 +347,4 @@ class _Driver:
                 folder = RunFolder(one.path)
                 folder.remove() if folder.local is None else shutil.rmtree(folder.local)
         summary = whole_of(planned.run_id, path, meta, found, time.monotonic() - self._began)
-        return summary if warning is None else replace(summary, warning=warning)
+        return summary if warning is None else structs.replace(summary, warning=warning)

@@ -5,11 +5,12 @@ Decides sums alone; status and counts of a run that was put together are those o
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from harness.records import RunMeta
 from harness.records.answers import NOT_ASKED
@@ -47,7 +48,7 @@ def summed(run_id: str, parts: Sequence[RunSummary], wall_s: float) -> RunSummar
 
 def whole_of(run_id: str, path: str, meta: RunMeta, parts: Sequence[RunSummary], wall_s: float) -> RunSummary:
     """The summary of a run that was put together."""
-    return dataclasses.replace(
+    return structs.replace(
         summed(run_id, parts, wall_s),
         path=path,
         status=meta.status,

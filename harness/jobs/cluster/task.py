@@ -7,13 +7,14 @@ person's mistakes back as data, since the driver shows them. Answers, rows and f
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from harness import __version__
 from harness.errors import Exit, HarnessError, printable
@@ -126,7 +127,7 @@ def _run_shard(order: Order, shard: Stretch, number: int, desk: Any) -> RunSumma
     import ray
 
     prepared = _prepared(order, lambda: Shelf(goldens=_goldens(order)))
-    request = dataclasses.replace(
+    request = structs.replace(
         prepared.request,
         shard=shard,
         known_part=Part.stretch(_PREPARED.selected, shard),

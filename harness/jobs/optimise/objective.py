@@ -9,7 +9,6 @@ answer, and ends the evaluation.
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, IncompleteRunError
@@ -152,7 +152,7 @@ class Objective:
         self._items = {item.id: item for item in golden.items(kept) if not item.is_withheld}
         self._gold = {ids[at]: labels[at] for at in kept if ids[at] in self._items}
         chosen = [at for at in kept if ids[at] in self._items]
-        halves = dataclasses.replace(split, dev=0.5, seed=split.seed + 1)
+        halves = structs.replace(split, dev=0.5, seed=split.seed + 1)
         in_train = is_dev([ids[at] for at in chosen], [groups[at] for at in chosen], halves)
         self.train = tuple(ids[at] for at, is_train in zip(chosen, in_train, strict=True) if is_train)
         self.val = tuple(ids[at] for at, is_train in zip(chosen, in_train, strict=True) if not is_train)
@@ -262,19 +262,19 @@ class Objective:
         with tempfile.TemporaryDirectory() as folder:
             files = {own.value: write_prompt(prompt, Path(folder) / "proposal.md")}
             varied = with_prompts(self.loaded, self.name, {self.name: own}, files, suffix="optimise")
-            options = dataclasses.replace(
+            options = structs.replace(
                 self._options, candidates=(), limit=None, is_balanced=False, only=(), runs_dir=self._folder.name
             )
             prepared = prepare_run(varied, options, self._environment)
             for model_id, server in prepared.servers.items():
                 self.kept_server(model_id, server)
-            request = dataclasses.replace(
+            request = structs.replace(
                 prepared.request,
                 chosen=sorted(self._place[one] for one in ids),
                 only=("split=dev",),
                 ledger=self.purse.ledger,
             )
-            whole = dataclasses.replace(prepared, request=request, servers=self._servers, keeps_servers=True)
+            whole = structs.replace(prepared, request=request, servers=self._servers, keeps_servers=True)
             summary = self._execute(whole)
         if summary.reason == "interrupted":
             raise KeyboardInterrupt

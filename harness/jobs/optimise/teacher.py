@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from harness.candidates.chat import encode_body
 from harness.candidates.outcomes import meaning_of
 from harness.candidates.responses import document_of
@@ -53,7 +55,7 @@ def teacher(objective: Objective, model_id: str, environment: Mapping[str, str])
         def around(inner: Transport) -> Transport:
             return inner
 
-    patient = dataclasses.replace(endpoint, limits=dataclasses.replace(endpoint.limits, timeout_s=600.0))
+    patient = dataclasses.replace(endpoint, limits=structs.replace(endpoint.limits, timeout_s=600.0))
     objective.purse.must_know_price(patient)
 
     async def ask(messages: Any) -> str:

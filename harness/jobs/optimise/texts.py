@@ -6,11 +6,12 @@ after it), examples written as turns and the front matter stay as they are.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from msgspec import structs
 
 from harness.candidates.prompt_parts import example_turns
 from harness.errors import HarnessError
@@ -56,9 +57,9 @@ def with_texts(prompt: Prompt, texts: Mapping[str, str]) -> Prompt:
         name = places.get(id(message), "")
         if name in texts:
             _, gap, rest = _cut(message)
-            message = dataclasses.replace(message, template=(texts[name].strip() + gap + rest).rstrip())
+            message = structs.replace(message, template=(texts[name].strip() + gap + rest).rstrip())
         messages.append(message)
-    return dataclasses.replace(prompt, messages=tuple(messages))
+    return structs.replace(prompt, messages=tuple(messages))
 
 
 def fault(prompt: Prompt, policy: Policy) -> str | None:

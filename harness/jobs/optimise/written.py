@@ -6,12 +6,13 @@ comes from is kept: thresholds were chosen on the scores of another prompt, and 
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.files.prompts import load_prompt
@@ -62,7 +63,7 @@ def write_version(objective: Objective, texts: Mapping[str, str], path: str | Pa
     version = _next_version(source)
     target = _target(objective, path)
     spec = objective.loaded.eval.value
-    header = dataclasses.replace(
+    header = structs.replace(
         prompt.header,
         version=version,
         description=f"Found by an optimiser from {source.path.name}, on the dev part of {spec.eval} "
@@ -70,7 +71,7 @@ def write_version(objective: Objective, texts: Mapping[str, str], path: str | Pa
     )
     try:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            made = write_prompt(dataclasses.replace(prompt, header=header), Path(folder) / target.name)
+            made = write_prompt(structs.replace(prompt, header=header), Path(folder) / target.name)
             os.link(made.path, target)  # whole, and never over a file that came meanwhile
     except OSError as error:
         raise HarnessError(f"{target}: cannot be written: {error.strerror}", next_step="name another place") from None

@@ -6,7 +6,6 @@ Decides which formats there are and how a field's type and default are written; 
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 import types
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from msgspec import NODEFAULT, Struct, structs
+from msgspec import NODEFAULT, structs
 
 from harness.candidates.kinds import KINDS
 from harness.candidates.parsers import PARSERS
@@ -124,14 +123,9 @@ def _record(record: type) -> str:
             _default(one),
             words.get(one.name, ""),
         )
-        for one in fields_of(record)
+        for one in structs.fields(record)
     )
     return f"### {record.__name__}\n\n" + _table(("Field", "Type", "Default", "Meaning"), rows)
-
-
-def fields_of(record: Any) -> tuple[Any, ...]:
-    """The fields of a record, whichever of the two kinds it is."""
-    return structs.fields(record) if issubclass(record, Struct) else dataclasses.fields(record)
 
 
 def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
@@ -177,10 +171,9 @@ def _bounded(words: str, bounds: tuple[Any, ...]) -> str:
 
 
 def _default(one: Any) -> str:
-    none = NODEFAULT if isinstance(one, structs.FieldInfo) else dataclasses.MISSING
-    if one.default is not none:
+    if one.default is not NODEFAULT:
         value = one.default
-    elif one.default_factory is not none:
+    elif one.default_factory is not NODEFAULT:
         made = one.default_factory()
         return "none" if made in ({}, ()) else "as below"
     else:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, structs
 
 from harness.core.results import MetricResult
 from harness.gating.findings import Decision, Finding
@@ -20,6 +21,8 @@ def plain(value: Any) -> Any:
         return value.as_dict()
     if hasattr(value, "as_plain"):
         return plain(value.as_plain())
+    if isinstance(value, Struct):
+        return {name: plain(one) for name, one in structs.asdict(value).items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from harness.errors import HarnessError
 from harness.runner.endpoint import Endpoint
 
@@ -31,6 +33,6 @@ def check_batches(endpoints: Mapping[str, Endpoint]) -> None:
 def without_retries(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
     """The endpoints for the pass over what batches have brought: nobody is called, and asking again brings no more."""
     return {
-        name: replace(one, limits=replace(one.limits, max_retries=0, rpm=None, tpm=None))
+        name: replace(one, limits=structs.replace(one.limits, max_retries=0, rpm=None, tpm=None))
         for name, one in endpoints.items()
     }

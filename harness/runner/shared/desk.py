@@ -12,8 +12,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from harness.records import Limits
 from harness.runner.budget import NOTHING, Amount, Budget, BudgetReached
@@ -26,8 +27,7 @@ HEARD_WITHIN_S = 1.0
 Event = tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class _Desk:
+class _Desk(Struct):
     """What one process holds and waits for."""
 
     number: int
