@@ -72,6 +72,12 @@ def test_records_load_without_what_compiles_them():
     assert not loaded_after("import harness.records") & {"dataclasses", "pydantic", "numpy"}
 
 
+def test_a_run_loads_nothing_that_reads_runs_or_shares_limits():
+    """What reads stored runs, and what shards ask for their limits, loaded with every run."""
+    unused = {"harness.runs.reader", "harness.runs.listing", "harness.runner.shared"}
+    assert not loaded_after("import harness.runner.local") & unused
+
+
 OPAQUE = {"fingerprints", "signatures", "limits"}
 """Fields of a run's record that stay as whoever wrote them had them: nothing outside decides their keys."""
 

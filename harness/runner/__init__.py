@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from msgspec import structs
 
@@ -21,10 +21,12 @@ from harness.files.permissions import no_more_readable_than
 from harness.runner.endpoint import Endpoint, endpoint_from_model, ready_endpoint
 from harness.runner.folders import files_of, named_faults
 from harness.runner.run_request import Golden, RunRequest, RunSummary
-from harness.runner.shared import Sharing
 from harness.runner.transport import Transport
-from harness.runs import InputFile
 from harness.runs.asked import mark_asked
+from harness.runs.layout import InputFile
+
+if TYPE_CHECKING:
+    from harness.runner.shared import Sharing
 
 __all__ = [
     "Endpoint",

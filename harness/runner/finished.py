@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.records import RunMeta
 from harness.runner.record import is_final
 from harness.runner.run_request import RunSummary
-from harness.runs import META_FILE, RunFolder, RunMeta, read_meta
-from harness.runs.layout import ITEMS_FILE, PREDICTIONS_FILE
+from harness.runs.folder import RunFolder
+from harness.runs.layout import ITEMS_FILE, META_FILE, PREDICTIONS_FILE
+from harness.runs.meta import read_meta
 
 
 def finished_summary(runs_dir: str | Path, run_id: str) -> tuple[RunSummary | None, str | None]:

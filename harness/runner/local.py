@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -29,11 +29,13 @@ from harness.runner.record import Execution, check_counts, run_record, status_of
 from harness.runner.run_id import run_id_of
 from harness.runner.run_request import Bounds, Part, RunRequest, RunSummary
 from harness.runner.shards import SHARDS_FOLDER
-from harness.runner.shared import Sharing
 from harness.runner.surroundings import Surroundings
 from harness.runner.transport import AiohttpTransport, Transport
 from harness.runner.ways import InBatches, Live
 from harness.runs.writer import RunWriter
+
+if TYPE_CHECKING:
+    from harness.runner.shared import Sharing
 
 STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 

@@ -15,7 +15,7 @@ from typing import Any
 from harness.records.answers import Candidate, Request, Usage
 from harness.runner.budget import input_estimate
 from harness.runner.endpoint import Endpoint
-from harness.runs import canonical_json
+from harness.runs.canonical import canonical_json
 
 FEWEST = 20
 """Fewer answers than these are no measure."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from harness.records import Price
-from harness.runs import canonical_json
+from harness.runs.canonical import canonical_json
 from harness.runs.meta import eval_document
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harness.records.answers import Candidate
 from harness.runner.endpoint import Endpoint
 from harness.runner.sample import balanced_indices, sample_indices
 from harness.runner.shards import Shard, Stretch
-from harness.runs import InputFile
+from harness.runs.layout import InputFile
 
 
 class Golden(Protocol):

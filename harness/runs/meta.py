@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from harness.core.metric_table import gate_metric, gate_metrics_words
 from harness.errors import HarnessError
 from harness.records.answers import Candidate
 from harness.records.evals import SHARED_FIELDS, CascadeStage, Eval
@@ -127,7 +126,11 @@ def _with_stages(meta: RunMeta) -> RunMeta:
 
 def _check_metrics(meta: RunMeta) -> None:
     """Metrics of the gate: the table of metrics knows each, or the package that brought it is not installed."""
-    for check in meta.eval.gate.checks if meta.eval.gate is not None else ():
+    if meta.eval.gate is None:
+        return
+    from harness.core.metric_table import gate_metric, gate_metrics_words  # a run without a gate needs no table
+
+    for check in meta.eval.gate.checks:
         if gate_metric(check.metric) is None:
             raise ValueError(f"its gate checks the metric '{check.metric}', which is not {gate_metrics_words()}")
 
