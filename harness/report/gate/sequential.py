@@ -20,13 +20,13 @@ def sequential_lines(report: Any) -> list[str]:
     )
     note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."
     share = f"{numbers.count(report.n_items)} of {numbers.count(report.n_items_in_set)} items"
-    made, saved = report.calls["made"], report.calls["saved"]
-    spent, kept = numbers.usd(report.cost_usd["spent"]), numbers.usd(report.cost_usd["saved"])
+    made, saved = (numbers.count(report.calls[one]) for one in ("made", "saved"))
+    spent, kept = (numbers.usd(report.cost_usd[one]) for one in ("spent", "saved"))
+    sides, why = f"{report.candidate} against {report.baseline}", statements_text(report.reasons)
     return [
-        f"{report.verdict} (sequential): {report.candidate} against {report.baseline}: "
-        f"{statements_text(report.reasons)}",
+        f"{report.verdict} (sequential): {sides}: {why}",
         f"Stopped at look {report.look} of {report.n_looks}, after {share}.",
-        f"Calls: {numbers.count(made)} made, {numbers.count(saved)} saved; cost: {spent} spent, {kept} saved.",
+        f"Calls: {made} made, {saved} saved; cost: {spent} spent, {kept} saved.",
         "",
         to_terminal(Table("", COLUMNS, rows, (note,), frozenset(["Margin"]))),
         *(f"Note: {said(one)}." for one in report.notes),

@@ -136,12 +136,9 @@ def _split_row(split: Split) -> tuple[str, ...]:
 
 def flip_table(report: GateReport) -> Table:
     """How often each system disagrees with itself: the noise floor of every difference."""
-    undefined = MetricResult.undefined("not decided")
+    undefined, names = MetricResult.undefined("not decided"), ("baseline", "candidate")
     rows = tuple(
-        (
-            report.named(category),
-            *(numbers.share_with_interval(sides.get(side, undefined)) for side in ("baseline", "candidate")),
-        )
+        (report.named(category), *(numbers.share_with_interval(sides.get(one, undefined)) for one in names))
         for category, sides in report.flip_rates.items()
     )
     columns = ("Category", report.baseline.name, report.candidate.name)

@@ -114,11 +114,14 @@ def paired_sentence(
 
 def _behind(metric: str, difference: MetricResult, newly: Mapping[str, int]) -> str:
     """The items whose decision changed; those flagged rightly as well, where wrong flags alone do not explain it."""
-    counted = {name: ", ".join(f"{numbers.count(newly[one])} {NEWLY_WORDS[one]}" for one in NEWLY[name])
-               for name in (metric, "recall")}  # fmt: skip
-    fewer_wrong = newly["cleared"] - newly["wrongly_flagged"]
-    is_explained = metric != "precision" or fewer_wrong * difference.value > 0
-    return counted[metric] + ("" if is_explained else f"; of what is flagged rightly, {counted['recall']}")
+    told, fewer_wrong = _counted(metric, newly), newly["cleared"] - newly["wrongly_flagged"]
+    if metric == "precision" and fewer_wrong * difference.value <= 0:
+        told += f"; of what is flagged rightly, {_counted('recall', newly)}"
+    return told
+
+
+def _counted(metric: str, newly: Mapping[str, int]) -> str:
+    return ", ".join(f"{numbers.count(newly[one])} {NEWLY_WORDS[one]}" for one in NEWLY[metric])
 
 
 def _q(value: float) -> str:
