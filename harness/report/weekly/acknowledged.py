@@ -30,16 +30,8 @@ def read_acknowledged(runs_dir: str | Path, eval_name: str, candidate: str) -> t
         try:
             one = json.loads(line)
             if one["eval"] == eval_name and one["candidate"] in (candidate, PRODUCTION):
-                found.append(
-                    Acknowledgement(
-                        str(one["key"]),
-                        str(one["since"]),
-                        str(one["reason"]),
-                        str(one["by"]),
-                        str(one["at"]),
-                        one.get("owner"),
-                    )
-                )
+                key, since, reason, by, at = (str(one[name]) for name in ("key", "since", "reason", "by", "at"))
+                found.append(Acknowledgement(key, since, reason, by, at, one.get("owner")))
         except (ValueError, KeyError, TypeError) as error:
             raise HarnessError(
                 f"{path}:{number}: not a line of the ledger ({error})",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.core.results import MetricResult
 from harness.errors import HarnessError
@@ -66,15 +66,10 @@ def before_of(source: WeeklySource, names: Mapping[str, str]) -> Before:
         shared = (before, candidate, *shared_positions(before, run))
     except HarnessError:
         shared = None  # no item in common: nothing can be called new
-    return Before(
-        week,
-        before,
-        changes,
-        is_comparable,
-        against_itself(before, run, candidate),
-        shared,
-        *(((), 0) if is_comparable or shared is None else (_splits(run, shared, names), len(shared[2]))),
-    )
+    found = Before(week, before, changes, is_comparable, against_itself(before, run, candidate), shared)
+    if is_comparable or shared is None:
+        return found
+    return replace(found, splits=_splits(run, shared, names), n_split=len(shared[2]))
 
 
 def _splits(run: Run, shared: Shared, names: Mapping[str, str]) -> tuple[LabelSplit, ...]:

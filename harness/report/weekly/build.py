@@ -135,7 +135,7 @@ def _judged(source: WeeklySource) -> Judged:
     lost = {one.category for one in entries if one.metric == LOST and one.closed is None}
     rows = category_rows(source, names, series, before.paired, lost)
     critical = {one for one in run.categories if run.meta.policy.category(one).severity == "critical"}
-    movements = movements_of(week, names, series, before.pair, before.week, critical)
+    movements = movements_of(week, names, series, before, critical)
     cause = cause_between(source, [one for one in movements if one.source != "slide"], before.changes)
     production = production_of(source.production, run.meta.policy, week, source.n_weeks)
     about = {row.id: About(row.name, row.severity, row.owner) for row in rows}

@@ -7,15 +7,16 @@ Decides which categories have a row and in which order movements stand; what is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from typing import Literal
+from dataclasses import replace
 
 from harness.gating.findings.pair import is_better
 from harness.gating.findings.stored import NEWLY
 from harness.measure.compare import Comparison
 from harness.report.weekly import sentences
+from harness.report.weekly.before import Before
 from harness.report.weekly.collect import WeeklySource
 from harness.report.weekly.data import METRIC_NAMES, CategoryRow, Movement, Series
-from harness.report.weekly.paired import Pair, proven_moves
+from harness.report.weekly.paired import proven_moves
 from harness.report.weekly.series import point_at
 from harness.report.weekly.summaries import metric as metric_of
 from harness.report.weekly.targets import judge
@@ -64,49 +65,26 @@ def category_rows(
 
 
 def movements_of(
-    week: str,
-    names: Mapping[str, str],
-    series: tuple[Series, ...],
-    pair: Pair | None,
-    previous_week: str | None,
-    critical: Set[str],
+    week: str, names: Mapping[str, str], series: tuple[Series, ...], before: Before, critical: Set[str]
 ) -> tuple[Movement, ...]:
     """Chart flags and slides, then what only the pairs prove; falls of critical categories first, then the worst."""
-    found = [_flag(one, week, names) for one in series]
-    kept = [one for one in found if one is not None]
+    kept = [one for each in series if (one := _flag(each, week, names)) is not None]
     flagged = {(one.category, one.metric) for one in kept}
-    if pair is not None and previous_week is not None:
-        paired = pair.compared
-        for category, metric, one, p_holm in proven_moves(paired):
-            if (category, metric) in flagged:
-                continue
-            moved = paired.categories[category]
-            newly = {name: len(moved.newly.get(name, ())) for name in _DIRECTIONS}
-            point = point_at(series, category, metric, week)
-            sentence = sentences.paired_sentence(
-                names[category],
-                metric,
-                one.difference,
-                newly,
-                previous_week,
-                pair.n_shared,
-                is_charted=point is not None and bool(point.weeks_before),
-            )
-            kept.append(
-                Movement(
-                    week,
-                    category,
-                    names[category],
-                    metric,
-                    one.baseline.value,
-                    one.candidate,
-                    one.difference.value,
-                    p_holm,
-                    is_better(metric, one.difference.value),
-                    "paired",
-                    sentence,
+    if before.pair is not None and before.week is not None:
+        for category, metric, result, p_holm in proven_moves(before.pair.compared):
+            if (category, metric) not in flagged:
+                point = point_at(series, category, metric, week)
+                is_charted = point is not None and bool(point.weeks_before)
+                flips = before.pair.compared.categories[category]
+                newly = {name: len(flips.newly.get(name, ())) for name in _DIRECTIONS}
+                name, size = names[category], result.difference.value
+                sentence = sentences.paired_sentence(
+                    name, metric, result.difference, newly, before.week, before.pair.n_shared, is_charted=is_charted
                 )
-            )
+                then, now, is_gain = result.baseline.value, result.candidate, is_better(metric, size)
+                kept.append(
+                    Movement(week, category, name, metric, then, now, size, p_holm, is_gain, "paired", sentence)
+                )
     kept.sort(key=lambda one: (one.is_better, one.category not in critical, _importance(one)))
     return tuple(kept)
 
@@ -117,32 +95,18 @@ def _importance(one: Movement) -> tuple[bool, bool, bool, float, str]:
 
 
 def _flag(series: Series, week: str, names: Mapping[str, str]) -> Movement | None:
-    point = next((one for one in series.points if one.week == week and one.has_moved), None)
-    if point is None:
+    at = next((one for one in series.points if one.week == week and one.has_moved), None)
+    if at is None:
         return None
-    name = names.get(series.category, series.category)
-    difference = point.result.value - point.moved_from
-    source: Literal["chart", "slide"]
-    if point.slide is not None:
-        said = sentences.slide_sentence(name, series.metric, point.slide, point.result)
-        since, q_value, source = point.slide.since, point.slide.q_value, "slide"
-    else:
-        said = sentences.movement_sentence(name, series.metric, point)
-        since, q_value, source = "", point.q_value, "chart"
-    return Movement(
-        week,
-        series.category,
-        name,
-        series.metric,
-        point.moved_from,
-        point.result,
-        difference,
-        q_value,
-        is_better(series.metric, difference),
-        source,
-        said,
-        since,
+    category, metric = series.category, series.metric
+    name, size = names.get(category, category), at.result.value - at.moved_from
+    chart = Movement(
+        week, category, name, metric, at.moved_from, at.result, size, at.q_value, is_better(metric, size), "chart", ""
     )
+    if at.slide is None:
+        return replace(chart, sentence=sentences.movement_sentence(name, metric, at))
+    sentence = sentences.slide_sentence(name, metric, at.slide, at.result)
+    return replace(chart, q_value=at.slide.q_value, source="slide", sentence=sentence, since=at.slide.since)
 
 
 def earlier_movements(week: str, names: Mapping[str, str], series: tuple[Series, ...]) -> tuple[Movement, ...]:
