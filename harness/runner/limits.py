@@ -138,7 +138,8 @@ class Limiter:
             return
         if not is_rate:
             self.places.doubt()
-        if "requests" not in self._learned and self._pace.on_rate_limit(
+        # Where headers say that something is left, it is another limit that refuses: one that they do not tell.
+        if (not is_told or "requests" not in self._learned) and self._pace.on_rate_limit(
             ticket, now, is_rate=is_rate or is_state, is_state=is_state, asked_s=asked_s
         ):
             self._note("measured requests", per_minute=round(self._pace.per_minute, 3))

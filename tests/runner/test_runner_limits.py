@@ -375,6 +375,27 @@ def test_a_server_that_asks_for_no_wait_loses_no_item_and_is_not_hammered(tmp_pa
     assert server.refused < 150
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"x-ratelimit-limit-requests": "6000", "x-ratelimit-remaining-requests": "5600"},
+        {"x-ratelimit-limit": "600, 600;w=60", "x-ratelimit-remaining": "56", "x-ratelimit-reset": "12"},
+    ],
+)
+def test_a_limit_that_refuses_is_learnt_where_headers_tell_of_another(tmp_path, told):
+    """A gateway's headers tell of the limit that let the call pass: a third of all calls were refused."""
+
+    class Elsewhere(Server):
+        def __call__(self, text, attempt):
+            result = super().__call__(text, attempt)
+            return failure(429, headers=told) if result.status == 429 else result
+
+    server = Elsewhere(10, 10, headers="none")
+    summary = run(make_request(tmp_path, FakeGolden(600), limits=Limits(concurrency=64)), FakeTransport(server))
+    assert summary.counts == {"v1": {"ok": 600}}
+    assert server.refused < 15
+
+
 def test_no_more_than_ten_calls_are_made_before_anything_was_answered(tmp_path):
     transport = FakeTransport(latency_s=1.0)
     run(make_request(tmp_path, FakeGolden(200), limits=Limits(concurrency=128)), transport)
