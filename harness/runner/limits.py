@@ -105,7 +105,7 @@ class Limiter:
             self._accidents.happened()
         if before != self.places.limit == self.places.ceiling:
             self._note("growth")
-        if any("ratelimit" in name for name in headers):
+        if any("ratelimit" in name.lower() for name in headers):  # as the server spells them
             self._learn(headers, ticket)
 
     def on_server_error(self) -> None:

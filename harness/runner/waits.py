@@ -99,7 +99,7 @@ def retry_after_s(
 def _until_reset(headers: Mapping[str, str], body: bytes, now: datetime) -> float | None:
     """Seconds until the last of the limits returns of which nothing is left; None where none is said to be used up."""
     copied = {f"x-ratelimit-{name.decode().lower()}": value.decode() for name, value in _IN_BODY.findall(body)}
-    told = {**copied, **headers}
+    told = copied | {name.lower(): value for name, value in headers.items()}  # a server spells names as it likes
     waits = [
         _until_time(told[reset], headers.get("date"), now)
         for remaining, reset in _RESETS

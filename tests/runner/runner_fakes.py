@@ -57,6 +57,10 @@ def run_virtual(main):
     try:
         return loop.run_until_complete(main(loop))
     finally:
+        if left := asyncio.all_tasks(loop):  # as ``asyncio.run`` does: at a desk calls may still be waiting
+            for one in left:
+                one.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from runner_fakes import Asking, FakeGolden, FakeTransport, answer, failure, make_request, run, run_virtual
 from simulated_limits import AtOnce, Case, TokenBucket, Unlimited, simulate
 
@@ -57,6 +58,20 @@ def test_a_rate_limit_is_learnt(tmp_path, headers, most_time, most_429):
     assert summary.counts == {"v1": {"ok": 300}}
     assert summary.wall_s <= most_time * ideal_s + 0.2
     assert server.refused <= most_429 * 300
+
+
+def test_a_rate_is_learnt_from_headers_however_a_server_spells_them():
+    """Names of headers have no case, and those that arrive keep the one in which they were sent."""
+    told = {"X-RateLimit-Limit-Requests": "60", "X-RateLimit-Remaining-Requests": "0"}
+
+    async def main(loop):
+        limiter = Limiter(Limits(concurrency=8), loop.time)
+        ticket = await limiter.acquire(0.0)
+        limiter.release(0.0)
+        limiter.on_success(CIMultiDictProxy(CIMultiDict(told)), ticket)
+        return limiter.history
+
+    assert ("learned requests", 60.0) in [(one["reason"], one.get("per_minute")) for one in run_virtual(main)]
 
 
 def test_a_rate_limit_that_says_nothing_is_survived(tmp_path):

@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from runner_fakes import failure
 
 from harness.records import Limits
@@ -121,6 +122,11 @@ NOW_S = int(NOW.timestamp())
 )  # fmt: skip
 def test_the_return_of_a_limit_is_read_in_every_form(headers, body, seconds):
     assert retry_after_s(headers, NOW, body) == seconds
+
+
+def test_the_return_of_a_limit_is_read_however_a_server_spells_its_headers():
+    headers = CIMultiDictProxy(CIMultiDict({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}))
+    assert retry_after_s(headers, NOW) == 30.0
 
 
 def test_a_fault_of_the_server_does_not_wait_for_a_limit():
