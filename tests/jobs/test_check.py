@@ -73,6 +73,14 @@ def test_card_without_its_policy_is_a_warning(tmp_path):
     assert "policy 'community' version 3, which was not found" in warnings(report)
 
 
+@pytest.mark.parametrize("named", ["{name: [community], version: 3}", "{name: community, version: {is: 3}}"])
+def test_card_whose_policy_is_no_name_is_an_error(tmp_path, named):
+    """A list or mapping for the policy's name or version ended in a traceback."""
+    card = CARD.replace("policy: {name: community, version: 3}", f"policy: {named}")
+    (error,) = check_paths([write_project(tmp_path, card=card) / "card.yaml"]).errors
+    assert "field 'policy." in str(error)
+
+
 def test_few_shot_examples_out_of_the_golden_set(tmp_path):
     prompt = PROMPT.replace("answer: json", "answer: json\nexamples: [{text: 'First  TEXT'}]")
     report = check_paths([write_project(tmp_path, prompt=prompt)])
