@@ -265,9 +265,9 @@ def _stage(builder: Builder, candidate_id: str, written: CascadeStage) -> Stage:
             allowed=joined(candidate.categories),
             next_step="correct 'decide', or leave it out",
         )
-    plain = Stage(candidate, written.decide, stop_when_flagged=written.stop_when_flagged)
-    above, below = (_band(one, plain.categories) for one in (written.decide_above, written.decide_below))
-    return replace(plain, above=above, below=below)
+    stage = Stage(candidate, written.decide, stop_when_flagged=written.stop_when_flagged)
+    above, below = _band(written.decide_above, stage.categories), _band(written.decide_below, stage.categories)
+    return replace(stage, above=above, below=below)
 
 
 def _band(written: float | Mapping[str, float] | None, categories: Sequence[str]) -> dict[str, float]:

@@ -105,8 +105,11 @@ class ClassifierCandidate(Local):
 
     def _score(self, part: Sequence[Item]) -> None:
         found = self._scores([item.text or "" for item in part])
-        each = map(self._alone, part) if isinstance(found, str) else found
-        self._kept.update(zip((item.id for item in part), each, strict=True))  # one by one: a stop keeps those before
+        if not isinstance(found, str):
+            self._kept.update(zip((item.id for item in part), found, strict=True))
+            return
+        for item in part:  # a stop keeps those before
+            self._kept[item.id] = self._alone(item)
 
     def stop_computing(self) -> None:
         """End a call that is under way, and make no other."""
@@ -238,11 +241,10 @@ def _code_facts(path: str, folder: Path) -> dict[str, Any]:
             allowed="a callable of a list of texts",
             next_step="name a function",
         )
-    top = path.partition(":")[0].partition(".")[0]
     facts = {}
-    with suppress(PackageNotFoundError):
-        for name in sorted(packages_distributions().get(top, ()))[:1]:
-            facts["package"] = f"{name}=={version(name)}"
+    if names := sorted(packages_distributions().get(path.partition(":")[0].partition(".")[0], ())):
+        with suppress(PackageNotFoundError):
+            facts["package"] = f"{names[0]}=={version(names[0])}"
     return {**facts, "source": source_hash(path, found)}
 
 

@@ -232,7 +232,8 @@ class _Places:
         found: dict[int, str] = {}
         for place, finder in self._finders:
             for text in texts_at(item, place):
-                found = {**finder.find(text), **found}
+                for key, matched in finder.find(text).items():
+                    found.setdefault(key, matched)
         return found
 
 

@@ -40,8 +40,10 @@ def draw_sample(
     recorded = ready.recorded
     if recorded is None:
         return sample_pool(ready.pool, asked, on_rows=on_rows), None
-    said = (recorded.columns, recorded.categories, recorded.names)
-    fresh = Recorded(ready.pool, *said, views=asked.views, missing_views=asked.missing_views)
+    fresh = Recorded(
+        ready.pool, recorded.columns, recorded.categories, recorded.names,
+        views=asked.views, missing_views=asked.missing_views,
+    )  # fmt: skip
     design = dataclasses.replace(asked.design, more=(*asked.design.more, fresh.part()))
     sample = sample_pool(ready.pool, dataclasses.replace(asked, design=design), on_rows=on_rows, on_item=fresh.count)
     if not fresh.tally.known[ANY]:

@@ -190,13 +190,16 @@ def early_stop_eval(
     candidate = judged_candidate(chosen, None, reference=baseline, declared=declared, where=str(eval_path))
     needed = needed_candidates(names, declared, candidate, baseline)
     prepared = prepare_run(loaded, structs.replace(options, candidates=needed), environment)
-    execute, root = partial(run_eval, stream=stream, wrap=prepared.transport), eval_path.parent / FOLDER
+    execute = partial(run_eval, stream=stream, wrap=prepared.transport)
+    root = eval_path.parent / FOLDER
     report = run_early_stop(
         prepared.request, candidate, baseline, execute=execute, baselines_root=root, on_look=on_look
     )
     golden, run = prepared.loaded.golden, open_run(report.run.path)
-    facts = (report.verdict, golden.sha256, len(run.item_ids))
-    entry = GateEntry(run.meta.run_id, candidate, run.meta.fingerprint(candidate), *facts, is_sequential=True)
+    fingerprint, n_items = run.meta.fingerprint(candidate), len(run.item_ids)
+    entry = GateEntry(
+        run.meta.run_id, candidate, fingerprint, report.verdict, golden.sha256, n_items, is_sequential=True
+    )
     return replace(report, reuse=record_gate(golden.path, entry, now=now))
 
 

@@ -49,10 +49,10 @@ def parse_llama_guard(text: str, context: ParseContext) -> Parsed:
     if context.is_cut_off and (codes or context.only is None):
         return unparsed("the codes are cut off")
     meant = {code: context.names.resolve(code) for code in codes}
-    for code in (code for code, categories in meant.items() if categories is None):
-        if code not in LLAMA_GUARD_CODES:
+    for code, categories in meant.items():
+        if categories is None and code not in LLAMA_GUARD_CODES:
             return unparsed("a code that is not known")
-        if _is_of_another(code, context):
+        if categories is None and _is_of_another(code, context):
             return unparsed("a code of another version of Llama Guard than the crosswalk's")
     flagged = [category for categories in meant.values() for category in categories or ()]
     if not codes or not context.names.has_crosswalk:

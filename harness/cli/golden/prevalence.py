@@ -119,8 +119,10 @@ def _predictions(golden: GoldenSet, sample: Labelled, pairs: dict[str, str], sai
 
     pool = open_pool(said["pool_files"], text=said["text_column"], id_column=said["id_column"])
     excluded = [load_with_policy(path, None)[0] for path in said["exclude"]]
-    views = {"views": said["views"], "missing_views": said["missing_views"]}
-    return read_predictions(pool, golden, sample, pairs, excluded=excluded, **views, on_rows=told)
+    return read_predictions(
+        pool, golden, sample, pairs,
+        excluded=excluded, views=said["views"], missing_views=said["missing_views"], on_rows=told,
+    )  # fmt: skip
 
 
 def _population(golden: GoldenSet) -> int | None:
