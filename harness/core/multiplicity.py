@@ -34,7 +34,12 @@ def holm(p_values: Sequence[float] | Array) -> Floats:
     >>> holm([0.01, 0.04, 0.03]).round(4).tolist()
     [0.03, 0.06, 0.06]
     """
-    return _adjusted(p_values, lambda p: np.maximum.accumulate(p * (p.size - np.arange(p.size))))
+    return _adjusted(p_values, _step_down)
+
+
+def _step_down(p: Floats) -> Floats:
+    n_left = p.size - np.arange(p.size)
+    return np.maximum.accumulate(p * n_left)
 
 
 def benjamini_hochberg(p_values: Sequence[float] | Array) -> Floats:
@@ -58,7 +63,12 @@ def benjamini_hochberg(p_values: Sequence[float] | Array) -> Floats:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(4).tolist()
     [0.03, 0.04, 0.04]
     """
-    return _adjusted(p_values, lambda p: np.minimum.accumulate((p * p.size / np.arange(1, p.size + 1))[::-1])[::-1])
+    return _adjusted(p_values, _step_up)
+
+
+def _step_up(p: Floats) -> Floats:
+    scaled = p * p.size / np.arange(1, p.size + 1)
+    return np.minimum.accumulate(scaled[::-1])[::-1]
 
 
 def _adjusted(p_values: Sequence[float] | Array, step: Callable[[Floats], Floats]) -> Floats:

@@ -246,7 +246,8 @@ class ResponseCache:
         try:
             granted = self._write(work)
         except (sqlite3.Error, HarnessError) as error:
-            if not self._is_put_off(error):
+            is_held = isinstance(error, sqlite3.Error) and is_locked(error)
+            if not (is_held and self._try_again()):
                 self._renew(_Pending())
                 self._fail(pending, broken(self.path, error) if isinstance(error, sqlite3.Error) else error)
             return
@@ -255,19 +256,18 @@ class ResponseCache:
         self._tell(work, granted)
         self._back.count(len(work.answers) + len(work.released) + len(work.answered) + len(work.wanted))
 
-    def _is_put_off(self, error: Exception) -> bool:
-        """Whether another process holds the file, and the same is tried again in a while."""
-        if not isinstance(error, sqlite3.Error) or not is_locked(error):
-            return False
+    def _try_again(self) -> bool:
+        """Have the same tried in a while, since another process holds the file; False where that took too long."""
         now = time.monotonic()
         if self._locked_since is None:
             self._locked_since = now
         with suppress(RuntimeError):  # no loop, nothing to wait in
             loop = asyncio.get_running_loop()
             if now - self._locked_since < BUSY_S:
-                loop.call_later(TRY_AGAIN_S, self.flush)
                 self._is_scheduled = True
-        return self._is_scheduled
+                loop.call_later(TRY_AGAIN_S, self.flush)
+                return True
+        return False
 
     def _tell(self, work: _Pending, granted: Mapping[bytes, Stored | None]) -> None:
         """Tell whoever waits what a transaction has brought."""

@@ -78,9 +78,14 @@ def _measured(pair: Pair, metric: str) -> list[Measure]:
 class Page:
     """What the template reads: the data, and its values as cells."""
 
-    undecided, nothing_compared = UNDECIDED, NOTHING_COMPARED
-    metric_names, meanings, error_kinds, change_words = METRIC_NAMES, METRIC_MEANINGS, ERROR_KINDS, _CHANGE_WORDS
-    same_within, legend_from = f"{100 * SAME_WITHIN:g}", LEGEND_FROM
+    undecided = UNDECIDED
+    nothing_compared = NOTHING_COMPARED
+    metric_names = METRIC_NAMES
+    meanings = METRIC_MEANINGS
+    error_kinds = ERROR_KINDS
+    change_words = _CHANGE_WORDS
+    same_within = f"{100 * SAME_WITHIN:g}"
+    legend_from = LEGEND_FROM
 
     def __init__(
         self, data: ReportData, text_mode: TextMode, blocks: list[tuple[str, str]], folder: str | None
@@ -97,14 +102,24 @@ class Page:
         )
         self._class_of = {name: svg.ARM_CLASSES[number] for name, number in colour_numbers(data).items()}
         self.column = {one: index for index, (one, _) in enumerate(data.categories)}
-        self.is_many, self.drawn, self.drawn_words = is_many(data), drawn_candidates(data), drawn_words(data)
+        self.is_many = is_many(data)
+        self.drawn = drawn_candidates(data)
+        self.drawn_words = drawn_words(data)
         self.metrics = list(METRIC_NAMES.items())[: 2 if self.is_many else None]
         self.pair_options = [(index, pair.candidate) for index, pair in enumerate(data.pairs)]
-        self.maps, self.day, self.strips = HeatMaps(data), Workday(data, self.drawn), partial(strips, data)
-        self.first_pair, self.standing, self.decisions = first_pair(data), standing_words(data), decisions(data)
-        self.printed, self.baseline_cells = printed_rows(data), baseline_cells(data)
-        self.tiles, self.matrix_caption, self.fold_words = tiles_of(data), matrix_caption(data), fold_words(data)
-        self.about, self.explorer = self._about(folder), explorer_data(data)
+        self.maps = HeatMaps(data)
+        self.day = Workday(data, self.drawn)
+        self.strips = partial(strips, data)
+        self.first_pair = first_pair(data)
+        self.standing = standing_words(data)
+        self.decisions = decisions(data)
+        self.printed = printed_rows(data)
+        self.baseline_cells = baseline_cells(data)
+        self.tiles = tiles_of(data)
+        self.matrix_caption = matrix_caption(data)
+        self.fold_words = fold_words(data)
+        self.about = self._about(folder)
+        self.explorer = explorer_data(data)
         self._limits: dict[tuple[int, str], float] = {}
 
     def _about(self, folder: str | None) -> Markup:

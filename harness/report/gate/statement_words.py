@@ -209,13 +209,15 @@ def _left_out(one: Statement) -> str:
 
 def _point_at(one: Statement) -> str:
     facts = one.facts
-    thresholds, kept = ([facts[what][side] for side in ("baseline", "candidate")] for what in ("thresholds", "kept"))
+    sides = ("baseline", "candidate")
+    thresholds = [facts["thresholds"][side] for side in sides]
     at = ["none" if one is None else numbers.threshold(one) for one in thresholds]
+    kept = [numbers.share(facts["kept"][side]) for side in sides]
     most = "most" if facts["held"] == "fpr" else "least"
     return (
         f"thresholds {at[0]} and {at[1]} (baseline, candidate), chosen on the dev part ({facts['n_positives']:,} "
         f"violating items) for {HELD_WORDS[facts['held']]} of at {most} {exact_percent(facts['wanted'])}: here it is "
-        f"{numbers.share(kept[0])} and {numbers.share(kept[1])}"
+        f"{kept[0]} and {kept[1]}"
     )
 
 
@@ -232,7 +234,8 @@ def _point_missed(one: Statement) -> str:
 def _gated_before(one: Statement) -> str:
     facts = one.facts
     kind = "sequential run" if facts["is_sequential"] else "run"
-    return "'{candidate}' was gated before: {kind} {run_id}, {n_items} items, {verdict}".format(kind=kind, **facts)
+    before = f"{kind} {facts['run_id']}, {facts['n_items']} items, {facts['verdict']}"
+    return f"'{facts['candidate']}' was gated before: {before}"
 
 
 _WORDS: dict[StatementKind, str | Callable[[Statement], str]] = {

@@ -29,7 +29,7 @@ from harness.report.weekly.paired import moves_between
 from harness.report.weekly.slid_slices import slice_slides
 from harness.report.weekly.summaries import SliceScores, Summary, slices_of, summary_of
 from harness.report.weekly.swapped import baseline_before, swap_moves, swaps
-from harness.report.weekly.weeks import parse_week, week_of
+from harness.report.weekly.weeks import WeekRuns, parse_week, week_of
 from harness.runs import Run, RunMeta, list_runs, open_run
 
 WEEKS_SHOWN = 12
@@ -132,23 +132,28 @@ def collect(
     this, reported = chosen.by_week[chosen.week], chosen.candidate
     earlier = [one for one in chosen.long.values() if one.week < chosen.week and reported in one.of]  # shown or not
     before = earlier[-1] if earlier else None
-    controls = [None if one is None else one.of.get(chosen.control or "") for one in (this, before)]
-    control_run, control_previous = (None if meta is None else opened(meta.run_id) for meta in controls)
+
+    def run_of_control(runs: WeekRuns | None) -> Run | None:
+        if runs is None or chosen.control is None or chosen.control not in runs.of:
+            return None
+        return opened(runs.of[chosen.control].run_id)
+
     run = opened(this.of[reported].run_id)
     metrics = point_metrics(run, points)
     own = [one for one in metas if one.status == "complete" and reported in one.candidates]
+    older = [week_of(one) for one in own if week_of(one) < chosen.week] if before is None else []
     return WeeklySource(
         **vars(chosen),
         eval_name=eval_name,
         summaries=summaries,
         run=run,
         previous=None if before is None else (before.week, opened(before.of[reported].run_id)),
-        control_run=control_run,
-        control_previous=control_previous,
+        control_run=run_of_control(this),
+        control_previous=run_of_control(before),
         damaged=tuple(damaged),
         future=tuple(future),
         replaced=tuple(one for one in own if week_of(one) == chosen.week and one.run_id != run.meta.run_id),
-        last_ever=max((week_of(one) for one in own if week_of(one) < chosen.week and not before), default=None),
+        last_ever=max(older, default=None),
         unusable=tuple(one for one in metas if _is_of(week_of(one), chosen.week, wanted) and _is_wanting(one, metas)),
         moves=tuple(moves),
         followed=_followed(chosen.remembered, by_slice, moves, slid),
