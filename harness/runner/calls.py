@@ -18,6 +18,7 @@ from harness.candidates.outcomes import may_journal
 from harness.records.answers import Request, Response, Usage
 from harness.runner.answers import Stored
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, amount_of, estimate, list_price
+from harness.runner.busy import EITHER, TOO_MANY, Refusal, Tries
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
@@ -165,16 +166,20 @@ class Caller:
         """Call until there is an answer, or a reason to stop."""
         limits = target.endpoint.limits
         remaining_s = min(remaining_s, limits.item_timeout_s)
-        spent_s, attempt, number = 0.0, 0, target.first.begin()
+        spent_s, tries, number = 0.0, Tries(), target.first.begin()
         while True:
-            attempt += 1
-            result, usage, latency_s = await self._attempt(target, key, request, most, attempt, remaining_s - spent_s)
+            left_s = remaining_s - spent_s
+            result, usage, latency_s = await self._attempt(target, key, request, most, tries.n + 1, left_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
+                target.busy.ended(tries, limits.max_retries, is_answered=True)
                 return Reply(*await self._kept(target, key, request, result, usage, latency_s), spent_s)
-            now = self._around.now()
-            decision = decide(result, attempt, limits, rng=self._around.rng, now=now, has_answered=target.has_answered)
-            decision = self._weighed(target, request, result, decision, attempt, remaining_s - spent_s)
+            tries.failed(result.status if isinstance(result, RawResponse) else None, target.busy.n_proofs)
+            decision = decide(
+                result, tries.n, limits, rng=self._around.rng, now=self._around.now(),
+                has_answered=target.has_answered, n_put_off=tries.n_put_off,
+            )  # fmt: skip
+            decision = self._weighed(target, request, result, decision, tries.n, remaining_s - spent_s)
             if isinstance(result, RawResponse):
                 target.has_answered = True
             if isinstance(decision, Wait) and decision.seconds < remaining_s - spent_s:
@@ -182,6 +187,7 @@ class Caller:
                 spent_s += decision.seconds
                 continue
             self._cache.release(key)
+            target.busy.ended(tries, limits.max_retries, is_answered=False)
             if isinstance(result, RawResponse) and not isinstance(decision, Wait):
                 await self._look_into(target, request, result)
             return await self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
@@ -222,7 +228,7 @@ class Caller:
                 return PassOn() if status == 403 else GiveUp(decision.found)
             is_last = attempt > target.endpoint.limits.max_retries
             return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._around.rng))
-        if isinstance(decision, Wait) and status == 429 and decision.seconds >= left_s:
+        if isinstance(decision, Wait) and status == TOO_MANY and decision.seconds >= left_s:
             # what is left of one late item says nothing of the endpoint: its whole deadline does
             is_long = decision.seconds >= target.endpoint.limits.item_timeout_s
             if is_long and target.is_long_wait():
@@ -307,15 +313,18 @@ class Caller:
         """What an answer has taken, None where it says nothing of it; target and limiter learn what it means."""
         if 200 <= result.status < 300:
             target.succeeded()
+            target.busy.answered(target.limiter, ticket, self._clock())
             target.limiter.on_success(result.headers, ticket)
             target.took(most, said)
             self.counts.unpriced += target.endpoint.price is None and said is not None
             return said
-        if result.status == 429:
-            asked_s = retry_after_s(result.headers, self._around.now(), result.body)
+        asked_s = retry_after_s(result.headers, self._around.now(), result.body, is_limit=result.status < 500)
+        if result.status == TOO_MANY:
             target.limiter.on_rate_limit(result.headers, asked_s, ticket)
         elif result.status >= 500:
-            target.limiter.on_server_error()
+            refusal = Refusal(result.headers, asked_s, ticket, self._clock())
+            if result.status not in EITHER or not target.busy.refused(target.limiter, refusal):
+                target.limiter.on_server_error()
         return said or NOTHING  # an error inside a 200 may have been paid for, and then it says what it used
 
     async def _without_answer(

@@ -114,15 +114,21 @@ class Limiter:
         if self._recent.count(False) >= SIZEABLE * len(self._recent):
             self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
 
-    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
-        """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst."""
+    def on_rate_limit(
+        self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket, at: float | None = None
+    ) -> None:
+        """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst.
+
+        It came just now, or at the time ``at``.
+        """
         now = self._clock()
+        at = now if at is None else at
         self.n_429 += 1
         was_told = self._told.get("requests")
         self._learn(headers, ticket)
         is_told, is_news = is_used_up(headers), self._accidents.are_rare
         is_rate = is_told or self._pace.held_back(ticket.at)
-        is_beyond = not is_rate and self.places.on_refusal(ticket, now)
+        is_beyond = not is_rate and self.places.on_refusal(ticket, at)
         is_tried = is_beyond or self._pace.is_trying
         is_state = is_told or self._accidents.refused(ticket.number, is_tried=is_tried) >= CERTAIN
         if not is_news and not is_state:
@@ -148,7 +154,7 @@ class Limiter:
             self._acted_at = self._pressed_at = now
             if is_told and was_told is not None:
                 self._part.refused(now, was_told)
-            self._pause(asked_s, now)
+            self._pause(asked_s, at)
             n_ok = self._recent.count(True)
             self.places.cut(now, n_ok / (n_ok + self.n_429 - self._n_before))
             self._n_before = self.n_429

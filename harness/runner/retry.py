@@ -15,6 +15,7 @@ from harness.candidates.failure_words import SET_UP_STATUSES
 from harness.candidates.responses import failure_document, meaning_of_failed, read_json
 from harness.candidates.said import redacted, said_in, what_to_change
 from harness.records import Limits
+from harness.runner.busy import TOO_MANY
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.waits import backoff_s, floor_s, retry_after_s
 
@@ -23,7 +24,7 @@ ELSEWHERE = "the address points elsewhere"
 SET_UP_STEP = "correct base_url, model or api_key_env in models.yaml, or the key itself"
 QUOTA_STEP = "wait for its return, raise the account's quota, or choose another model; what was answered is kept"
 RATE_LIMIT_FACTOR = 5
-"""A 429 says "later", not "broken": it may be tried this many times as often as other failures."""
+"""What says "later" and not "broken" may be tried this many times as often as other failures."""
 _RENEWED = b"quota will be replenished"
 """A quota of Azure API Management, which may be one of seconds."""
 PAID_RETRIES = {"unreadable": 1, "too_large": 0}
@@ -64,6 +65,7 @@ def decide(
     rng: random.Random,
     now: datetime,
     has_answered: bool,
+    n_put_off: int = 0,
 ) -> Decision:
     """Decide on one attempt without a 2xx answer.
 
@@ -74,19 +76,20 @@ def decide(
         rng: Source of the jitter.
         now: Wall-clock time, for a Retry-After that is a date.
         has_answered: Whether this endpoint has ever answered anything in this run.
+        n_put_off: Attempts that said "later" and not "broken": none of ``max_retries``.
     """
     if isinstance(failure, TransportError):
-        return _after_failure(failure, attempt, limits, rng, has_answered)
+        return _after_failure(failure, attempt, limits, rng, has_answered, attempt - n_put_off)
     status = failure.status
     meaning = meaning_of_failed(status, failure.body)
     asked = retry_after_s(failure.headers, now, failure.body, is_limit=status < 500)
     is_soon_back = asked is not None and asked < limits.item_timeout_s and _RENEWED in failure.body[:4096].lower()
     if meaning.is_retryable or (meaning.kind == "daily" and asked is not None) or is_soon_back:
-        allowed = limits.max_retries * (RATE_LIMIT_FACTOR if status == 429 else 1)
-        if attempt > allowed:
+        n_failed = 0 if status == TOO_MANY else attempt - n_put_off
+        if n_failed > limits.max_retries or attempt > RATE_LIMIT_FACTOR * limits.max_retries:
             said = f" (the server says: {describe(failure)})" if meaning.said.text else ""
             return GiveUp(f"status {status} after {_attempts(attempt)}{said}")
-        least = floor_s(attempt, rng) if status == 429 else backoff_s(attempt, rng)
+        least = floor_s(attempt, rng) if status == TOO_MANY else backoff_s(attempt, rng)
         if asked is None:
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))
@@ -122,13 +125,13 @@ def _last_message(body: bytes) -> list[str]:
 
 
 def _after_failure(
-    failure: TransportError, attempt: int, limits: Limits, rng: random.Random, has_answered: bool
+    failure: TransportError, attempt: int, limits: Limits, rng: random.Random, has_answered: bool, n_failed: int
 ) -> Decision:
     if failure.kind == "certificate":
         return Fatal(f"its certificate was not accepted: {failure.detail}", "correct base_url, or trust its authority")
     if failure.kind in {"refused", "unreachable"} and not has_answered:
         return Fatal(f"nothing answers there: {failure.detail}", "start the server, or correct base_url in models.yaml")
-    if attempt > min(limits.max_retries, PAID_RETRIES.get(failure.kind, limits.max_retries)):
+    if n_failed > min(limits.max_retries, PAID_RETRIES.get(failure.kind, limits.max_retries)):
         return GiveUp(f"{failure.kind}: {failure.detail}, after {_attempts(attempt)}")
     return Wait(backoff_s(attempt, rng))
 

@@ -17,6 +17,7 @@ from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.records.answers import Request, Usage
 from harness.runner.budget import Amount, dearest_output, most_of
+from harness.runner.busy import Busy
 from harness.runner.doubts import Doubts
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
@@ -45,8 +46,8 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "beyond_usd", "doubts", "endpoint", "first", "has_answered", "limiter", "looking",
-        "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
+        "_keys", "beyond_tokens", "beyond_usd", "busy", "doubts", "endpoint", "first", "has_answered", "limiter",
+        "looking", "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:
@@ -54,6 +55,7 @@ class Target:
         self.limiter = limiter
         self.first = FirstCalls()
         self.doubts = Doubts()
+        self.busy = Busy()
         self.has_answered = False
         self.output_tokens = output_tokens
         self.beyond_tokens = 0
@@ -174,7 +176,7 @@ def is_about_setup(reason: str) -> bool:
 def slowed_words(slowed: Mapping[str, int | None]) -> str | None:
     """What holds calls back, in words, by the concurrency of each model that 429s have slowed."""
     parts = [
-        f"slowed by 429s{f' of {name}' if len(slowed) > 1 else ''}, concurrency now {limit:,}"
+        f"slowed by the server's limits{f' of {name}' if len(slowed) > 1 else ''}, concurrency now {limit:,}"
         for name, limit in slowed.items()
         if limit is not None
     ]

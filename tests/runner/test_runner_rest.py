@@ -122,13 +122,23 @@ def test_progress_is_one_line_at_intervals():
 def test_rate_and_time_left_are_of_the_rows_that_take_calls():
     """Rows of rules raised the rate: "4 s left" stood there for minutes."""
     clock, stream = Clock(), io.StringIO()
-    shown = Progress(300, stream, clock, lambda: 0.0, n_asking=200, slowed=lambda: "slowed by 429s, concurrency now 12")
+    shown = Progress(
+        300,
+        stream,
+        clock,
+        lambda: 0.0,
+        n_asking=200,
+        slowed=lambda: "slowed by the server's limits, concurrency now 12",
+    )
     for _ in range(100):
         shown.add("ok", is_asking=False, is_called=False)
-    assert shown.line(10.0) == "100 of 300, slowed by 429s, concurrency now 12"
+    assert shown.line(10.0) == "100 of 300, slowed by the server's limits, concurrency now 12"
     for _ in range(40):
         shown.add("ok")
-    assert shown.line(40.0) == "140 of 300, 1.0 a second, 2 min 40 s left, slowed by 429s, concurrency now 12"
+    assert (
+        shown.line(40.0)
+        == "140 of 300, 1.0 a second, 2 min 40 s left, slowed by the server's limits, concurrency now 12"
+    )
 
 
 def test_a_terminal_gets_a_bar(monkeypatch):

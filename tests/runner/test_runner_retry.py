@@ -76,6 +76,18 @@ def test_a_rate_limit_is_given_more_attempts_than_a_fault():
     assert isinstance(decided(reply(429), 16), GiveUp)
 
 
+def test_what_was_put_off_uses_up_no_attempt_and_is_bounded():
+    """A 503 after six 429s gave an item up at its first fault."""
+    for failure in (reply(503), TransportError("timeout", "x")):
+        put_off = [
+            decide(failure, n, LIMITS, rng=random.Random(0), now=NOW, has_answered=True, n_put_off=n - n_failed)
+            for n, n_failed in ((13, 3), (14, 4))
+        ]
+        assert [type(one) for one in put_off] == [Wait, GiveUp]
+    last = decide(reply(503), 16, LIMITS, rng=random.Random(0), now=NOW, has_answered=True, n_put_off=15)
+    assert last == GiveUp("status 503 after 16 attempts")
+
+
 def test_no_retries_means_none():
     limits = Limits(max_retries=0)
     assert decided(reply(429), 1, limits=limits) == GiveUp("status 429 after 1 attempt")

@@ -200,7 +200,9 @@ class _Driver:
             time.monotonic,
             lambda: usd,
             n_asking=0,
-            slowed=lambda: f"slowed by 429s, concurrency now {min(slowed.values()):,}" if slowed else None,
+            slowed=lambda: (
+                f"slowed by the server's limits, concurrency now {min(slowed.values()):,}" if slowed else None
+            ),
         )
         is_waited_for, asked_again_at = False, 0.0
         try:

@@ -303,7 +303,9 @@ class SharedLimiter(Limiter):
         self._hold()
         self._line.say("broken", self._model)
 
-    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
+    def on_rate_limit(
+        self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket, at: float | None = None
+    ) -> None:
         """A 429."""
         self.n_429 += 1
         self._hold()
