@@ -184,10 +184,10 @@ class Limiter:
         """What stands for a call of which nothing else is known."""
         return Ticket(self.places.n_started, self._clock(), self.places.in_flight)
 
-    def pass_on(self, ended: float, begun: float) -> Ticket:
-        """A call that has ended left its place to one that has begun."""
+    def pass_on(self, more_tokens: float) -> Ticket:
+        """A call that has ended left its place to one that has begun, which may use so many more tokens."""
         now = self._clock()
-        self._tokens_in_flight += begun - ended
+        self._tokens_in_flight += more_tokens
         self._pace.take(now)
         self.places.give_back()
         return self.places.take(now)

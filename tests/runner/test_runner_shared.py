@@ -103,7 +103,7 @@ def test_the_concurrency_of_a_model_is_that_of_all_shards_together(tmp_path):
 
 def test_a_place_that_is_lent_goes_from_call_to_call_without_a_word(tmp_path, monkeypatch):
     """Parcels cost more than calls: they are sent five times a second, and not with each call that ends."""
-    n_parcels, n_asked = [], []
+    n_parcels, n_events, n_asked = [], [], []
     for name, lent_for_s in (("each", 0.0), ("lent", line.LENT_FOR_S)):
         monkeypatch.setattr(line, "LENT_FOR_S", lent_for_s)
         transport, parcels = FakeTransport(latency_s=0.01), []
@@ -112,7 +112,9 @@ def test_a_place_that_is_lent_goes_from_call_to_call_without_a_word(tmp_path, mo
         assert (len(transport.calls), transport.most_in_flight) == (900, 6)
         n_parcels.append(len(parcels))
         n_asked.append(sum(parcel.count("acquire") for parcel in parcels))
+        n_events.append(sum(map(len, parcels)))
     assert n_parcels[1] < 0.025 * n_parcels[0]
+    assert n_events[1] < 0.1 * 900  # the cluster unpacks each event by itself, which takes longer than to count a call
     assert n_asked[1] < 30  # spare calls that a call here lets go first ask nobody
 
 
@@ -176,7 +178,7 @@ def test_a_bound_is_that_of_the_whole_run(tmp_path, n_shards):
 
 def test_without_the_desk_nothing_new_is_asked(tmp_path):
     transport = FakeTransport(latency_s=0.05)
-    found, *_ = together(tmp_path, 2, transport, cut=40)
+    found, *_ = together(tmp_path, 2, transport, cut=10)
     assert all(isinstance(one, HarnessError) for one in found)
     assert "type the same command again" in str(found[0])
     assert len(transport.calls) < 60
@@ -225,7 +227,7 @@ def test_a_place_that_was_passed_on_is_held_once(is_granted):
         assert await granted(desk, 1, 1, "acquire", 1, "m", 0.0, False)
         await desk.tell(1, 1, [("acquire", 2, "m", 0.0, False)])
         await asyncio.sleep(1)
-        await desk.tell(1, 1, [("pass", 2, "m", 0.0, 0.0)])
+        await desk.tell(1, 1, [("calls", "m", 1, 1, 0.0), ("forget", 2)])
         assert await granted(desk, 2, 1, "acquire", 3, "m", 0.0, False) == []
         assert [name for name, _ in await desk.hear(1, 1)] == (["lent"] if is_granted else ["forgotten"])
         await desk.tell(1, 1, [("release", "m", 0.0)])
@@ -240,10 +242,12 @@ def test_what_a_dead_process_held_is_free_again():
         await desk.begin(1, 1, models, NOTHING_SPENT)
         await desk.begin(2, 1, models, NOTHING_SPENT)
         assert await granted(desk, 1, 1, "acquire", 7, "m", 0.0, False) == [("lent", 7)]
+        await desk.tell(1, 1, [("calls", "m", 20, 20, 7.0)])
         assert await granted(desk, 2, 1, "acquire", 8, "m", 0.0, False) == []
         await desk.end(1)
         assert await desk.hear(2, 1) == [("lent", 8)]
-        await desk.tell(1, 1, [("release", "m", 0.0)])  # words of a process that was given up are not counted
+        # words of a process that was given up are not counted
+        await desk.tell(1, 1, [("calls", "m", 1, 1, 7.0), ("release", "m", 0.0)])
         await desk.begin(1, 2, models, NOTHING_SPENT)
         await desk.tell(1, 1, [("release", "m", 0.0)])
         assert await desk.hear(1, 1) == [("stop",), ("stop",)]

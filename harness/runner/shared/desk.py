@@ -24,15 +24,23 @@ from harness.runner.places import Ticket
 
 HEARD_WITHIN_S = 1.0
 """A process that asks for grants gets an answer within this time, be it an empty one."""
-Event = tuple[Any, ...]
+Event = Sequence[Any]
+
+
+class _Calls(Struct):
+    """What a process has under way with one model."""
+
+    n: int = 0
+    tokens: float = 0.0
+    tickets: deque[Ticket] = field(default_factory=deque)
+    """Of calls of which it is not known yet how they went."""
 
 
 class _Desk(Struct):
     """What one process holds and waits for."""
 
     number: int
-    in_flight: dict[str, list[float]] = field(default_factory=dict)
-    tickets: dict[str, deque[Ticket]] = field(default_factory=dict)
+    calls: dict[str, _Calls] = field(default_factory=dict)
     reserved: list[Amount] = field(default_factory=list)
     waiting: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     outbox: list[Event] = field(default_factory=list)
@@ -78,7 +86,7 @@ class Desk:
         for name, limits in models.items():
             if name not in self._limiters:
                 self._limiters[name] = Limiter(limits, self._clock)
-        desk = self._parts[part] = _Desk(number)
+        desk = self._parts[part] = _Desk(number, {name: _Calls() for name in models})
         for _ in range(self._stops):
             desk.put("stop")
 
@@ -141,10 +149,14 @@ class Desk:
         for task in desk.waiting.values():
             task.cancel()
         desk.waiting.clear()
-        for model, calls in desk.in_flight.items():
-            for tokens in calls:
-                self._limiters[model].release(tokens)
-        desk.in_flight.clear()
+        for model, calls in desk.calls.items():
+            while calls.n:
+                self._give_back(model, calls, calls.tokens)
+
+    def _give_back(self, model: str, calls: _Calls, tokens: float) -> None:
+        calls.n -= 1
+        calls.tokens -= tokens
+        self._limiters[model].release(tokens)
 
     def _wait(self, desk: _Desk, number: int, granting: Callable[[], Awaitable[str]]) -> None:
         """Have something granted, and say so when it is."""
@@ -171,30 +183,35 @@ class Desk:
 
     def _acquire(self, part: int, desk: _Desk, number: int, model: str, tokens: float, is_retry: bool) -> None:
         async def acquire() -> str:
-            limiter = self._limiters[model]
-            desk.tickets.setdefault(model, deque()).append(await limiter.acquire(tokens, is_retry=is_retry))
-            desk.in_flight.setdefault(model, []).append(tokens)
+            limiter, calls = self._limiters[model], desk.calls[model]
+            calls.tickets.append(await limiter.acquire(tokens, is_retry=is_retry))
+            calls.n += 1
+            calls.tokens += tokens
             return "lent" if limiter.is_open else "granted"
 
         self._wait(desk, number, acquire)
 
-    def _pass_on(self, part: int, desk: _Desk, number: int, model: str, ended: float, begun: float) -> None:
-        """A process has given a place to another call of its own, which may wait here as ``number``."""
-        calls = desk.in_flight.get(model, [])
-        if ended in calls:
-            calls[calls.index(ended)] = begun
-            desk.tickets.setdefault(model, deque()).append(self._limiters[model].pass_on(ended, begun))
-        task = desk.waiting.pop(number, None)
-        if task is not None:
-            task.cancel()
-            desk.outbox.append(("forgotten", number))  # with the next grants: nobody waits for it
+    def _count_calls(self, part: int, desk: _Desk, model: str, n_ok: int, n_passed: int, more_tokens: float) -> None:
+        """So many calls were answered, and so many places given to another call of the process."""
+        limiter, calls = self._limiters[model], desk.calls[model]
+        if n_ok:
+            self._answered.add(model)
+        if calls.n == 0:  # it was given up meanwhile
+            n_passed, more_tokens = 0, 0.0
+        calls.tokens += more_tokens
+        for at in range(max(n_ok, n_passed)):
+            if at < n_ok:
+                limiter.on_success({}, self._ticket(desk, model))
+            if at < n_passed:
+                calls.tickets.append(limiter.pass_on(more_tokens))
+                more_tokens = 0.0
 
     def _forget(self, part: int, desk: _Desk, number: int) -> None:
         """Nobody waits for this any more; what was granted meanwhile is given back by its own word."""
         task = desk.waiting.pop(number, None)
         if task is not None:
             task.cancel()
-            desk.put("forgotten", number)
+            desk.outbox.append(("forgotten", number))  # with the next grants: nobody waits for it
 
     def _settle(self, part: int, desk: _Desk, held: Amount, actual: Amount | None) -> None:
         held = Amount(*held)
@@ -204,10 +221,9 @@ class Desk:
         self._booked[part] = self._booked[part].plus(self._budget.now.minus(before))
 
     def _release(self, part: int, desk: _Desk, model: str, tokens: float) -> None:
-        calls = desk.in_flight.get(model, [])
-        if tokens in calls:
-            calls.remove(tokens)
-            self._limiters[model].release(tokens)
+        calls = desk.calls[model]
+        if calls.n:
+            self._give_back(model, calls, tokens)
 
     def _ok(self, part: int, desk: _Desk, model: str, headers: Mapping[str, str]) -> None:
         self._answered.add(model)
@@ -215,7 +231,7 @@ class Desk:
 
     def _ticket(self, desk: _Desk, model: str, *, is_latest: bool = False) -> Ticket:
         """The call that was answered or refused, or as good as it: answers are of the first calls, 429s of the last."""
-        tickets = desk.tickets.get(model)
+        tickets = desk.calls[model].tickets
         if not tickets:
             return self._limiters[model].latest
         return tickets.pop() if is_latest else tickets.popleft()
@@ -243,7 +259,7 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
     "reserve": Desk._reserve,
     "acquire": Desk._acquire,
     "forget": Desk._forget,
-    "pass": Desk._pass_on,
+    "calls": Desk._count_calls,
     "settle": Desk._settle,
     "release": Desk._release,
     "ok": Desk._ok,

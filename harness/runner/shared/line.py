@@ -3,7 +3,7 @@
 Decides when words are sent (all of one turn of the event loop together, one parcel at a time) and what is done when the
 desk is gone: nothing new is asked, since nobody grants it, and the run ends with a message. Where nothing holds calls
 back but how many there may be at a time, a place is lent for some seconds: the process gives it to its next call itself
-and says so when there is time, since a parcel costs more than a call.
+and says so with the next parcel, as sums, since a parcel costs more than a call and each word in it as much as one.
 """
 
 from __future__ import annotations
@@ -63,10 +63,13 @@ class Line:
         self._later: asyncio.TimerHandle | None = None
         self.on_hold: dict[str, Callable[[], None]] = {}
 
-    def say_later(self, *event: Any) -> None:
-        """Send something within a moment, with all else that is said by then."""
-        self._events.append(event)
-        self._send_later()
+    def count(self, model: str, *, n_ok: int = 0, n_passed: int = 0, more_tokens: float = 0.0) -> None:
+        """Send with the next parcel what became of lent places: sums of all calls until something else is said."""
+        last = self._events[-1] if self._events else ()
+        if last[:2] == ("calls", model):
+            _, _, ok, passed, tokens = self._events.pop()
+            n_ok, n_passed, more_tokens = n_ok + ok, n_passed + passed, more_tokens + tokens
+        self._events.append(("calls", model, n_ok, n_passed, more_tokens))
 
     def _send_later(self) -> None:
         if self._later is None:
@@ -117,14 +120,15 @@ class Line:
             self._given_up[number] = undo
             self.say("forget", number)
 
-    def pass_on(self, undo: Event) -> bool:
-        """Give what would be given back to whoever waits for the same here; whether there was somebody."""
-        for number, (granted, other) in self._waiting.items():
-            if other[:2] == undo[:2] and not granted.done() and self._failure is None:
-                del self._waiting[number]
+    def pass_on(self, model: str, tokens: float) -> bool:
+        """Give a place to whoever waits for one of the model here; whether there was somebody."""
+        for number, (granted, (name, *values)) in self._waiting.items():
+            if name == "release" and values[0] == model and not granted.done() and self._failure is None:
+                _, undo = self._waiting.pop(number)
+                self.count(model, n_passed=1, more_tokens=values[1] - tokens)
                 if self._unsent.pop(number, None) is None:
-                    self._given_up[number] = other
-                self.say_later("pass", number, *undo[1:], *other[2:])
+                    self._given_up[number] = undo
+                    self._events.append(("forget", number))  # with the next parcel: nobody waits for it
                 granted.set_result(PASSED)
                 return True
         return False
@@ -249,7 +253,7 @@ class SharedLimiter(Limiter):
             until, ended = self._spare.pop()
             self._n_unused = min(self._n_unused, len(self._spare))
             self._places.append(until)
-            self._line.say_later("pass", 0, self._model, ended, tokens)
+            self._line.count(self._model, n_passed=1, more_tokens=tokens - ended)
             return UNKNOWN
         undo, is_urgent = ("release", self._model, tokens), is_retry or not self._is_lent
         how = await self._line.ask("acquire", self._model, tokens, is_retry, undo=undo, is_urgent=is_urgent)
@@ -262,7 +266,7 @@ class SharedLimiter(Limiter):
         until = self._places.popleft() if self._places else 0.0
         if until <= self._clock():
             self._line.say("release", self._model, tokens)
-        elif self._line.pass_on(("release", self._model, tokens)):
+        elif self._line.pass_on(self._model, tokens):
             self._places.append(until)
         else:
             self._spare.append((until, tokens))
@@ -295,8 +299,10 @@ class SharedLimiter(Limiter):
     def on_success(self, headers: Mapping[str, str], ticket: Ticket) -> None:
         """A call was answered."""
         rates = _rates(headers)
-        say = self._line.say_later if self._is_lent and not rates else self._line.say
-        say("ok", self._model, rates)
+        if self._is_lent and not rates:
+            self._line.count(self._model, n_ok=1)
+        else:
+            self._line.say("ok", self._model, rates)
 
     def on_server_error(self) -> None:
         """A 5xx, a timeout or a broken connection."""
@@ -313,8 +319,11 @@ class SharedLimiter(Limiter):
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether tokens may be limited: the desk may have learned so from another process's answers."""
-        return True
+        """Whether tokens may be limited: the desk may have learned so from another process's answers.
+
+        A lent place says that they were not; calls that begin then count as those before a limit was known.
+        """
+        return not self._is_lent
 
     def close(self, reason: Exception) -> None:
         """Turn away whoever still waits."""
