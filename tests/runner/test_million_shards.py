@@ -54,8 +54,8 @@ HOW_MUCH_MORE = 1.2
 RULES_IN_TWO = 1.3
 """What one process does once: a start and the set read (1.3 s of 21), and the merge (1.5 s); 1.17 to 1.26 were seen."""
 WITH_RAY, ASKED_WITH_RAY = 1.5, 1.5
-"""Ray's own processes and the starts of workers take five to six seconds, whatever a run costs (1.29 to 1.40 were seen
-beside rules), and each call some bookkeeping of the shared limits (1.40 on a busy machine, of a million calls)."""
+"""Ray's own processes and the starts of workers take five to six seconds, whatever a run costs (1.40 was seen
+beside rules), and each call some bookkeeping (1.40 of a million calls, when the desk was told of each by itself)."""
 
 
 def write_project(folder, n):
