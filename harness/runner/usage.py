@@ -56,9 +56,9 @@ def _openai(usage: dict[str, Any], n_input: str, n_output: str) -> Usage | None:
         thought = max(thought, total - asked - said)
         said = total - asked
     n_cached = _detail(usage, f"{n_input}_details", "cached_tokens")
-    if n_cached is None:
-        beside = (_count(usage.get(name)) for name in CACHED_BESIDE)
-        n_cached = next((one for one in beside if one is not None), None)
+    for name in CACHED_BESIDE:
+        if n_cached is None and name in usage:
+            n_cached = _count(usage[name])
     return Usage(asked, min(n_cached or 0, asked), said, min(thought, said))
 
 
