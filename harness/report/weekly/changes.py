@@ -116,7 +116,7 @@ def _text_change(kind: str, noun: str, old: Run, new: Run, key: str) -> Iterator
 def _named(noun: str, before: RunInput, after: RunInput) -> str:
     if before.title == after.title:
         return f"{noun} {after.title} was edited without a new version"
-    if before.name == after.name and after.version is not None:
+    if before.name == after.name and None not in (before.version, after.version):
         return f"{noun} {after.name} v{before.version} became v{after.version}"
     return f"{noun} {before.title} became {after.title}"
 
