@@ -22,7 +22,7 @@ NAMED = re.compile(
     r"(?:`|<code>|<pre>|\brun: |\bsee: |\bwith: |\bmake one: |^\s*(?:- run: )?)harness ([a-z]+)(?: ([a-z]+))?", re.M
 )
 PLACES = [
-    *sorted(one for one in (PACKAGE / "report/templates").rglob("*") if one.is_file()),
+    *sorted(one for one in (PACKAGE / "report/templates").rglob("*") if one.is_file() and one.suffix != ".pyc"),
     *sorted((PACKAGE / "explain").glob("*.md")),
     *sorted((PACKAGE / "report").rglob("*.py")),
     *sorted((PACKAGE / "cli").rglob("*.py")),
