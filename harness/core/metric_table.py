@@ -234,3 +234,24 @@ METRIC_MEANINGS = {name: facts.meaning for name, facts in METRIC_TABLE.items() i
 INTERVAL_METHODS = {name: facts.interval for name, facts in METRIC_TABLE.items()}
 TESTED_METRICS = tuple(name for name in metrics_on("compare") if name in metrics_on("gate"))
 """Metrics whose differences are tested, and corrected for one another, in every category of a comparison."""
+
+
+def interval_name(metric: str, confidence: float = CONFIDENCE) -> str:
+    """Name of a metric's interval for the ``ci`` field of a signature.
+
+    Args:
+        metric: A name in ``METRIC_TABLE``.
+        confidence: Two-sided level, in (0, 1).
+
+    Returns:
+        Method and level in percent.
+
+    Raises:
+        ValueError: The metric is unknown.
+
+    >>> interval_name("recall", 0.95)
+    'wilson95'
+    """
+    if metric not in INTERVAL_METHODS:
+        raise ValueError(f"metric must be one of {', '.join(INTERVAL_METHODS)}, got '{metric}'")
+    return f"{INTERVAL_METHODS[metric]}{confidence * 100:g}"

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.core.metric_table import CONFIDENCE, INTERVAL_METHODS
-
 # order of the fields; the version is last
 SIGNATURE_FIELDS: tuple[str, ...] = (
     "set",
@@ -74,24 +72,3 @@ def signature(fields: Mapping[str, object]) -> str:
         raise ValueError(f"unknown signature fields {', '.join(unknown)}; allowed: {', '.join(SIGNATURE_FIELDS)}")
     given = [(name, fields[name]) for name in SIGNATURE_FIELDS if fields.get(name) is not None]
     return "|".join(f"{name}:{str(value).translate(_ESCAPES)}" for name, value in given)
-
-
-def interval_name(metric: str, confidence: float = CONFIDENCE) -> str:
-    """Name of a metric's interval for the ``ci`` field.
-
-    Args:
-        metric: A name in ``metric_table.METRIC_TABLE``.
-        confidence: Two-sided level, in (0, 1).
-
-    Returns:
-        Method and level in percent.
-
-    Raises:
-        ValueError: The metric is unknown.
-
-    >>> interval_name("recall", 0.95)
-    'wilson95'
-    """
-    if metric not in INTERVAL_METHODS:
-        raise ValueError(f"metric must be one of {', '.join(INTERVAL_METHODS)}, got '{metric}'")
-    return f"{INTERVAL_METHODS[metric]}{confidence * 100:g}"

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import structs
 
 from harness import __version__
-from harness.core.signature import interval_name, signature
+from harness.core.metric_table import interval_name
+from harness.core.signature import signature
 from harness.measure.decisions import on_failure_of
 from harness.measure.weighted import weights_of
 from harness.records import GoldenFacts

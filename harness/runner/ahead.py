@@ -70,16 +70,17 @@ class Ahead:
     def _begun(self, rows: Iterator[tuple[Item, int]]) -> list[Deciding]:
         together: list[Deciding] = []
         n_bytes = 0
+        candidate, remaining_s, is_over, is_late = self._candidate, self._remaining_s, self._is_over(), self._is_late
         for item, repeat in islice(rows, self._most):
-            one = Deciding(self._candidate, item, repeat, self._remaining_s)
+            one = Deciding(candidate, item, repeat, remaining_s)
             together.append(one)
-            if not is_asked(self._candidate, item):
+            if not is_asked(candidate, item):
                 one.answer = WITHHELD
-            elif not self._is_over():
+            elif not is_over:
                 one.begin()
                 for request in one.requests:
                     n_bytes += len(request.body)
-                if n_bytes > MOST_BYTES or self._is_late():
+                if n_bytes > MOST_BYTES or is_late():
                     break
         return together
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
 
@@ -176,6 +175,8 @@ def told_windows(headers: Mapping[str, str]) -> list[RateHeaders]:
 
 def _from_now(at: float, server_time: str | None) -> float | None:
     """Seconds from the server's time until a time since 1970; None where it does not say what time it has."""
+    from email.utils import parsedate_to_datetime  # a run from the journal reads no headers
+
     try:
         now = parsedate_to_datetime(server_time or "").timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):

@@ -16,6 +16,8 @@ MOST_TOKENS = 2**40
 
 CACHED_BESIDE = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
 """Where LiteLLM, DeepSeek, Together and Mistral tell what of ``prompt_tokens`` was cached, outside the details."""
+_BESIDE = frozenset(CACHED_BESIDE)
+DETAILS_OF = {f"{name}_tokens": f"{name}_tokens_details" for name in ("prompt", "completion", "input", "output")}
 
 
 def usage_of(document: Any) -> Usage | None:
@@ -51,14 +53,14 @@ def _openai(usage: dict[str, Any], n_input: str, n_output: str) -> Usage | None:
     asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
     if asked is None or said is None:
         return None
-    thought = _detail(usage, f"{n_output}_details", "reasoning_tokens") or 0
+    thought = _detail(usage, DETAILS_OF[n_output], "reasoning_tokens") or 0
     if (total := _count(usage.get("total_tokens"))) is not None and total - asked > said:
         thought = max(thought, total - asked - said)
         said = total - asked
-    n_cached = _detail(usage, f"{n_input}_details", "cached_tokens")
-    for name in CACHED_BESIDE:
-        if n_cached is None and name in usage:
-            n_cached = _count(usage[name])
+    n_cached = _detail(usage, DETAILS_OF[n_input], "cached_tokens")
+    if n_cached is None and not _BESIDE.isdisjoint(usage):
+        beside = (_count(usage.get(name)) for name in CACHED_BESIDE)
+        n_cached = next((n for n in beside if n is not None), None)
     return Usage(asked, min(n_cached or 0, asked), said, min(thought, said))
 
 
@@ -90,6 +92,6 @@ def _gemini(document: Any) -> Usage | None:
 
 def _count(value: Any) -> int | None:
     """A count of tokens; some servers write whole numbers as floats."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+    if type(value) is int:
+        return value if 0 <= value <= MOST_TOKENS else None
+    return _count(int(value)) if type(value) is float and value.is_integer() else None

@@ -12,7 +12,6 @@ import random
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from harness.runner.buckets import EPOCH_MS, EPOCH_S, duration_s, told_windows
 
@@ -138,6 +137,8 @@ def _until(text: str, server_time: str | None, now: datetime) -> float | None:
 def _date(text: str | None) -> datetime | None:
     if text is None:
         return None
+    from email.utils import parsedate_to_datetime  # a run from the journal reads no headers
+
     try:
         if text[4:5] == "-":
             date = datetime.fromisoformat(text)

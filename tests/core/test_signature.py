@@ -1,7 +1,7 @@
 import pytest
 
-from harness.core.metric_table import INTERVAL_METHODS
-from harness.core.signature import SIGNATURE_FIELDS, interval_name, signature
+from harness.core.metric_table import INTERVAL_METHODS, interval_name
+from harness.core.signature import SIGNATURE_FIELDS, signature
 
 
 def test_signature_has_the_documented_order_and_leaves_none_out():

@@ -195,6 +195,16 @@ def test_a_broken_run_speaks_for_nobody_and_is_asked_for(tmp_path):
     assert [(one.owner, one.text) for one in data.asks if one.owner == "engineering"] == [("engineering", ask)]
 
 
+def test_a_package_that_the_week_before_did_not_load_has_not_changed(tmp_path):
+    """A week that is read from the journal calls nobody, and loads no client."""
+    history = History(tmp_path)
+    history.week("2026-W42", {"main": 90}, packages={"pyarrow": "26.0.1"})
+    history.week("2026-W43", {"main": 90}, packages={"aiohttp": "3.14.5", "pyarrow": "26.0.2"})
+    versions = {one.name: (one.value, one.before) for one in built(history).engineering.versions}
+    assert versions["package aiohttp"] == ("3.14.5", None)
+    assert versions["package pyarrow"] == ("26.0.2", "26.0.1")
+
+
 def test_a_run_without_wave_belongs_to_the_week_it_was_made(tmp_path):
     history = History(tmp_path)
     history.week("2026-W42", {"main": 90}, wave=None)

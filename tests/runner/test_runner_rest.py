@@ -1,7 +1,9 @@
 """The smaller parts: dry run, progress, sample, run ids, and the writer of run folders."""
 
 import io
+import sys
 
+import numpy as np
 import pytest
 from msgspec import structs
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, make_request, run
@@ -12,7 +14,7 @@ from harness.runner import default_cache_path
 from harness.runner.dry_run import dry_run
 from harness.runner.endpoint import ready_endpoint
 from harness.runner.progress import Progress
-from harness.runner.record import status_of
+from harness.runner.record import package_versions, status_of
 from harness.runner.run_id import run_id_of
 from harness.runner.sample import sample_indices
 from harness.runs import InputFile, open_run
@@ -244,6 +246,11 @@ def test_the_error_rate_is_of_the_rows_that_were_asked():
     assert status_of({"v1": {"not_asked": 900, "ok": 96, "error": 4}}, 0.005, None) == "invalid"
     assert status_of({"v1": {"not_asked": 10}}, 0.0, None) == "complete"
     assert status_of({"v1": {"not_asked": 10}}, 0.0, "budget") == "incomplete"
+
+
+def test_versions_are_of_the_packages_that_were_loaded(monkeypatch):
+    monkeypatch.delitem(sys.modules, "aiohttp", raising=False)
+    assert package_versions(("aiohttp", "numpy")) == {"numpy": np.__version__}
 
 
 def test_another_version_of_the_harness_is_another_id(tmp_path):

@@ -13,6 +13,7 @@ from harness.report.weekly.commands import to_run
 from harness.report.weekly.data import Engineering, Version, WeekCosts
 from harness.runs import RunMeta
 
+PACKAGE = "package "
 _NAMES = {
     "model": "model",
     "provider": "provider",
@@ -61,8 +62,8 @@ def _costs(source: WeeklySource, candidate: str) -> Iterator[WeekCosts]:
 def _versions(meta: RunMeta, before: RunMeta | None, candidate: str) -> Iterator[Version]:
     now, then = _made_of(meta, candidate), {} if before is None else _made_of(before, candidate)
     for name, value in now.items():
-        old = then.get(name)
-        yield Version(name, value, (old or "none") if before is not None and old != value else None)
+        old = then.get(name) or (value if name.startswith(PACKAGE) else "none")  # a package comes with what is asked
+        yield Version(name, value, old if before is not None and old != value else None)
 
 
 def _made_of(meta: RunMeta, candidate: str) -> dict[str, str]:
@@ -80,4 +81,4 @@ def _made_of(meta: RunMeta, candidate: str) -> dict[str, str]:
         found["harness"] = meta.harness_version
     if python := meta.platform.get("python"):
         found["python"] = python
-    return found | {f"package {name}": version for name, version in sorted(meta.packages.items())}
+    return found | {f"{PACKAGE}{name}": version for name, version in sorted(meta.packages.items())}
