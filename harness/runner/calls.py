@@ -293,7 +293,8 @@ class Caller:
                 usage = usage_of(result.document)
                 actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket)
             except TransportError as error:
-                limiter.on_server_error()
+                if not self._request.is_batch:
+                    limiter.on_server_error()
                 actual = NOTHING if error.kind in UNSENT else None
                 return error, None, self._clock() - began
             finally:
@@ -318,6 +319,8 @@ class Caller:
             target.took(most, said)
             self.counts.unpriced += target.endpoint.price is None and said is not None
             return said
+        if self._request.is_batch:  # the line of a file: nobody is called, and nothing is to be slowed down
+            return said or NOTHING
         asked_s = retry_after_s(result.headers, self._around.now(), result.body, is_limit=result.status < 500)
         if result.status == TOO_MANY:
             target.limiter.on_rate_limit(result.headers, asked_s, ticket)

@@ -184,7 +184,7 @@ class _LocalRun:
             error_reasons=writer.error_reasons,
             calls=self.way.n_calls(counts),
             retries=counts.retries,
-            cached=counts.cached,
+            cached=self.way.n_cached(counts),
             cost_usd=budget.spent_usd,
             unknown_calls=budget.now.unknown_calls + self.way.n_unpriced(counts),
             answers_cost_usd=writer.answers_cost_usd,

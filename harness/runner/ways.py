@@ -38,6 +38,10 @@ class Live:
         """Requests sent."""
         return counts.calls
 
+    def n_cached(self, counts: Counts) -> int:
+        """Answers that were at hand before."""
+        return counts.cached
+
     def n_unpriced(self, counts: Counts) -> int:
         """Those of them whose cost nobody told."""
         return counts.unpriced
@@ -60,6 +64,10 @@ class InBatches(Live):
     def n_calls(self, counts: Counts) -> int:
         """Requests that went into batches."""
         return self._fill.n_asked
+
+    def n_cached(self, counts: Counts) -> int:
+        """Answers that no batch of this execution has brought."""
+        return max(0, counts.cached - self._fill.n_brought)
 
     def n_unpriced(self, counts: Counts) -> int:
         """Those of them whose cost nobody told."""

@@ -67,6 +67,7 @@ FAULTS = (
 
 BATCH_FAULTS = (
     Fault("batch: expired in part", "what nobody began is asked in a second batch; outcome `error`: batch_expired, where that expires too", ASKED_AGAIN),
+    Fault("batch: 429 or 5xx for some requests", "they are asked in a second batch; outcome `error` with the server's words, where they meet it again", ASKED_AGAIN),
     Fault("batch: cancelled at the server", "outcome `error`: batch_cancelled for what it left; too many make the run INVALID", ASKED_AGAIN),
     Fault("batch: refused at validation", "the run ends with the server's words, exit code 1; too many tokens at one time are asked in smaller batches", "what was answered before"),
     Fault("batch: lines in any order, doubled, foreign or broken", "nothing: each request has the first answer to it; the others are counted", ONCE),

@@ -51,6 +51,18 @@ def test_what_expired_is_asked_again(tmp_path):
     assert (server.sizes, paid_once(server)) == ([20, 4, 4], True)
 
 
+@proves("batch: 429 or 5xx for some requests")
+def test_passing_troubles_of_single_requests_are_asked_again(tmp_path):
+    trouble = {5: (429, {"error": {"message": "slow down"}}), 6: (503, {"error": {"message": "overloaded"}})}
+    with BatchServer() as server:
+        server.script = lambda text: trouble.get(number(text), "") if len(server.batches) < 3 else ""
+        first = go(tmp_path, server.url, is_batch=True)
+        assert (first.status, first.counts["v1"]) == ("invalid", {"error": 2, "ok": 18})
+        assert any("slow down" in reason for reason in first.error_reasons["v1"])
+        assert go(tmp_path, server.url, is_batch=True).status == "complete"
+    assert (server.sizes, paid_once(server)) == ([20, 2, 2], True)
+
+
 @proves("batch: cancelled at the server")
 def test_what_a_cancelled_batch_left_is_asked_by_the_same_command(tmp_path):
     with BatchServer(lambda text: "batch_cancelled" if number(text) > 5 else "", ends=["cancelled"]) as server:

@@ -140,6 +140,32 @@ def test_what_expires_twice_has_no_answer_and_is_asked_by_the_same_command(tmp_p
     assert max(server.billed.values()) == 1
 
 
+@pytest.mark.parametrize("status", [429, 500])
+def test_what_met_a_passing_trouble_is_asked_in_another_batch(tmp_path, status):
+    trouble = (status, {"error": {"message": "try again later"}})
+    with BatchServer() as server:
+        server.script = lambda text: trouble if number(text) >= 12 and len(server.batches) == 1 else ""
+        summary = go(tmp_path, server)
+    assert (summary.status, server.sizes) == ("complete", [20, 8])
+    assert max(server.billed.values()) == 1
+
+
+def test_lines_that_stay_429_slow_nothing_down(tmp_path):
+    """They were taken for a limit of calls that nobody makes: 35 of 200 lines took ten minutes."""
+    busy = (429, {"error": {"message": "Rate limit reached"}})
+    with BatchServer(lambda text: busy if number(text) >= 12 else "") as server:
+        summary = go(tmp_path, server)
+    assert (summary.counts["v1"], server.sizes) == ({"error": 8, "ok": 12}, [20, 8])
+    assert open_run(summary.path).meta.limits["m"]["rate_limited"] == 0
+
+
+def test_calls_are_counted_with_their_money_and_answers_of_batches_are_not_from_the_journal(tmp_path):
+    with BatchServer(ends=["failed"]) as server:
+        server.errors = [{"code": "token_limit_exceeded", "message": "Enqueued token limit reached", "line": None}]
+        summary = go(tmp_path, server)
+    assert (summary.calls, summary.cached) == (20, 0)
+
+
 def test_a_cancelled_batch_keeps_what_it_brought(tmp_path):
     with BatchServer(lambda text: "" if number(text) < 5 else "batch_cancelled", ends=["cancelled"]) as server:
         first = go(tmp_path, server)

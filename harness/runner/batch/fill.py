@@ -1,9 +1,9 @@
 """Brings the answers of a run's models into the journal by batches.
 
 Decides which requests go into a batch, in what sizes, when a batch is looked at, and what is asked once more: what
-expired in its day, and the questions that follow from answers. Each round asks all that is missing and waits for it.
-Money is held back for whole batches before they are made. An interrupt leaves batches at the server, where the same
-command finds them.
+expired in its day or met a passing trouble, and the questions that follow from answers. Each round asks all that is
+missing and waits for it. Money is held back for whole batches before they are made. An interrupt leaves batches at the
+server, where the same command finds them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from harness.runner.transport import RawResponse, TransportError
 
 MOST_REQUESTS, MOST_BYTES = 50_000, 100 * 1024 * 1024
 """Of one file; the server's own limits are as many requests and 200 MB."""
-ROUNDS_EXPIRED = 2
+ROUNDS = 2
 FIRST_LOOK_S, LONGEST_LOOK_S = 5.0, 60.0
 ENDED = frozenset({"completed", "expired", "cancelled", "failed"})
 TOO_MUCH = "token_limit_exceeded"
@@ -103,7 +103,7 @@ class BatchFill:
         self._tried: Counter[bytes] = Counter()
         self._most_requests = MOST_REQUESTS
         self.given: Given = {}
-        self.n_asked = self.n_unpriced = 0
+        self.n_asked = self.n_brought = self.n_unpriced = 0
         self.is_out_of_money = False
 
     async def fill(self) -> None:
@@ -195,7 +195,6 @@ class BatchFill:
         self._book.sent_file(batch, await client.upload(part.path))
         await self._make(batch)
         self._open.append(batch)
-        self.n_asked += len(batch.most)
         self._tried.update(batch.most.keys())
         self._say(
             f"Batch {batch.batch_id}: {len(batch.most):,} requests to model '{part.model_id}', answered within a day; "
@@ -286,6 +285,9 @@ class BatchFill:
         is_mine = self._book.finish(batch, answers, brought.spent)
         if batch.run == self._book.run:
             self._budget.settle_booked(batch.amount, brought.spent if is_mine else Spent())
+            if is_mine and (status != "failed" or brought.answers):
+                self.n_asked += len(batch.most)
+                self.n_brought += len(brought.answers)
         n_lost = len(batch.most) - len(brought.answers)
         odd = f"; {brought.n_odd:,} lines doubled, foreign or unreadable" if brought.n_odd else ""
         self._say(f"Batch {batch.batch_id}: {status}, {len(brought.answers):,} answers, {n_lost:,} without one{odd}")
@@ -295,7 +297,7 @@ class BatchFill:
         self.given |= brought.given
         if status != "cancelled":
             for key in brought.expired:
-                if self._tried[key] < ROUNDS_EXPIRED:
+                if self._tried[key] < ROUNDS:
                     self.given.pop(key, None)
 
     def _refused(self, batch: Batch, state: Mapping[str, Any]) -> None:

@@ -48,7 +48,8 @@ class Brought:
 
     Attributes:
         given: For the run at hand only: refusals of single requests, blocks, and reasons why there is no answer.
-        expired: Requests that nobody began in time, or that stand in no file: they may be asked once more.
+        expired: Requests that nobody began in time, that stand in no file, or that met a passing trouble (429, 5xx):
+            they may be asked once more.
         spent: Money of all of it.
         n_unpriced: Answers whose model has no price.
         n_odd: Lines that were doubled, of another batch, or could not be read.
@@ -121,6 +122,8 @@ class LineReader:
             if key in self.brought.given:
                 return False
             self.brought.given[key] = RawResponse(status, {}, content, body)
+            if meaning.is_retryable:
+                self.brought.expired.add(key)
             if usage is not None:
                 self._count(usage)
             return True
