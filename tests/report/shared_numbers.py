@@ -73,9 +73,9 @@ def from_json(document: Any) -> Told:
     for row in [*production["rows"], *({**one, "name": ALL} for one in production["totals"])]:
         at = (names.get(row["name"], ALL), row["candidate"])
         for key in AMOUNTS:
-            found["a day", key, *at] = amount(result(row[key]), production["items_per_day"])
+            found["a day", key, *at] = numbers.amount_with_interval(result(row[key]), production["items_per_day"])
         hours = production["items_per_day"] * production["review_seconds"] / 3600
-        found["a day", "hours", *at] = amount(result(row["flagged"]), hours)
+        found["a day", "hours", *at] = numbers.amount_with_interval(result(row["flagged"]), hours)
         found["a day", "precision", *at] = numbers.share_with_interval(result(row["precision"]))
     for table in document["slices"]:
         for row in table["rows"]:
@@ -89,12 +89,6 @@ def from_json(document: Any) -> Told:
                     at = (metric, table["name"], row["value"], category)
                     found["slice change", *at] = numbers.points_with_interval(result(one["difference"]))
     return found
-
-
-def amount(one: MetricResult, factor: float) -> str:
-    """A share of traffic as a number a day."""
-    value, low, high = (numbers.amount(end * factor) for end in (one.value, one.low, one.high))
-    return f"{value} [{low}, {high}]"
 
 
 # -------------------------------------------------------------------------------------------------------- Markdown
@@ -363,8 +357,7 @@ def from_xlsx(path: Path, ids: dict[str, str], baseline: str, candidate: str) ->
 
 
 def _three(row: dict[str, Any], head: str) -> str:
-    value, low, high = (numbers.amount(row[f"{head}{end}"]) for end in ("", ", low", ", high"))
-    return f"{value} [{low}, {high}]"
+    return numbers.amount_with_interval(_ends(row, head, f"{head}, "), 1)
 
 
 def _sheet(book: Any, name: str) -> list[dict[str, Any]]:

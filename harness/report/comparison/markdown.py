@@ -274,9 +274,9 @@ def _production(data: ReportData) -> str:
         "Category": lambda row: row.name,
         "Prevalence": lambda row: numbers.share(row.prevalence, 2),
         "Precision": lambda row: _share(row.precision),
-        "Flags a day": lambda row: _amount(row.flagged, traffic),
-        "Reviewer hours": lambda row: _amount(row.flagged, hours),
-        "Missed a day": lambda row: _amount(row.missed, traffic),
+        "Flags a day": lambda row: numbers.amount_with_interval(row.flagged, traffic),
+        "Reviewer hours": lambda row: numbers.amount_with_interval(row.flagged, hours),
+        "Missed a day": lambda row: numbers.amount_with_interval(row.missed, traffic),
     }
     title = f"In production, at {numbers.count(traffic)} items a day"
     sources = sorted({row.source for row in data.production.rows})
@@ -305,20 +305,14 @@ def _workload(data: ReportData) -> str:
     traffic, hours = data.production.items_per_day, data.production.hours
     columns: dict[str, Callable[[ProductionTotal], str]] = {
         "Candidate": lambda one: one.candidate,
-        "Flags a day": lambda one: _amount(one.flagged, traffic),
-        "of them wrong": lambda one: _amount(one.wrongly_flagged, traffic),
-        "Missed a day": lambda one: _amount(one.missed, traffic),
-        "Reviewer hours": lambda one: _amount(one.flagged, hours),
+        "Flags a day": lambda one: numbers.amount_with_interval(one.flagged, traffic),
+        "of them wrong": lambda one: numbers.amount_with_interval(one.wrongly_flagged, traffic),
+        "Missed a day": lambda one: numbers.amount_with_interval(one.missed, traffic),
+        "Reviewer hours": lambda one: numbers.amount_with_interval(one.flagged, hours),
         "Precision in production": lambda one: _share(one.precision),
     }
     table = _records(f"A day in production, at {numbers.count(traffic)} items", data.production.totals, columns)
     return "\n\n".join(filter(None, (table, markdown_text(data.production.gaps))))
-
-
-def _amount(result: MetricResult, factor: float) -> str:
-    """A share of traffic as a number a day, with its interval."""
-    value, low, high = (numbers.amount(end * factor) for end in (result.value, result.low, result.high))
-    return f"{value} [{low}, {high}]"
 
 
 def _gold(data: ReportData) -> str:

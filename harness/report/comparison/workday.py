@@ -61,9 +61,8 @@ class Workday:
         """A share of traffic as a number a day; the page's script works it out again for other traffic."""
         assert self.data.production is not None
         factor = self.data.production.hours if unit == "hours" else self.data.production.items_per_day
-        value, low, high = (numbers.amount(part * factor) for part in (result.value, result.low, result.high))
+        value, *interval = numbers.amount_with_interval(result, factor).partition(" ")
         shares = " ".join(f"{part:.8g}" for part in (result.value, result.low, result.high))
         return Markup(
-            '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}">'
-            "<b>{}</b> [{}, {}]</span></td>"
-        ).format(label, shares, unit, value, low, high)
+            '<td class="r" data-label="{}"><span class="num" data-share="{}" data-unit="{}"><b>{}</b>{}</span></td>'
+        ).format(label, shares, unit, value, "".join(interval))

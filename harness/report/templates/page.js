@@ -73,9 +73,16 @@
   const traffic = document.getElementById("traffic"),
     seconds = document.getElementById("seconds");
   if (traffic) {
-    const text = (x) => {
-      const d = x >= 100 ? 0 : x >= 10 ? 1 : 2;
-      return x.toLocaleString("en", { maximumFractionDigits: d, minimumFractionDigits: 0 });
+    // as numbers.amount_with_interval: value and both ends have the same digits
+    const digits = (x) => (x >= 100 ? 0 : x >= 10 ? 1 : 2),
+      text = (x, most, fewest) =>
+        x.toLocaleString("en", { maximumFractionDigits: most, minimumFractionDigits: fewest });
+    const amounts = (ends) => {
+      const [v, lo, hi] = ends,
+        d = digits(v || Math.max(...ends));
+      if (lo === hi) return [text(v, digits(v), 0), ""];
+      const fewest = ends.every((x) => Number.isInteger(Number(x.toFixed(d)))) ? 0 : d;
+      return [text(v, d, fewest), ` [${text(lo, d, fewest)}, ${text(hi, d, fewest)}]`];
     };
     const update = () => {
       const perDay = Number(traffic.value),
@@ -83,8 +90,8 @@
       if (!(perDay >= 0) || !(each >= 0)) return;
       for (const cell of all("[data-share]")) {
         const factor = perDay * (cell.dataset.unit === "hours" ? each / 3600 : 1),
-          [v, lo, hi] = cell.dataset.share.split(" ").map((x) => text(Number(x) * factor));
-        cell.replaceChildren(Object.assign(document.createElement("b"), { textContent: v }), ` [${lo}, ${hi}]`);
+          [value, interval] = amounts(cell.dataset.share.split(" ").map((x) => Number(x) * factor));
+        cell.replaceChildren(Object.assign(document.createElement("b"), { textContent: value }), interval);
       }
     };
     traffic.addEventListener("input", update);

@@ -7,6 +7,9 @@ import re
 import pytest
 from browser_page import expect, settled, total, unfold
 
+from harness.core.results import MetricResult
+from harness.report.parts import numbers
+
 pytestmark = pytest.mark.browser
 
 
@@ -69,11 +72,23 @@ def test_production_follows_the_stated_traffic(watched, report):
     assert float(cell.locator("b").inner_text().replace(",", "")) == pytest.approx(2 * at_a_million, abs=2)
 
 
-def test_numbers_of_the_page_are_those_of_the_script(watched, report):
+AMOUNTS = """nodes => nodes.map((one) => [one.dataset.share, one.dataset.unit, one.textContent])"""
+
+
+@pytest.mark.parametrize("traffic", ["1000000", "2500", "37"])
+def test_numbers_of_the_page_are_those_of_the_script(watched, report, traffic):
     """The file's own text and the script's must round alike, or numbers jump when the page opens."""
     page = watched.open(report)
-    before = re.findall(r'data-share="[^"]+" data-unit="\w+"><b>([^<]*)</b>', report.read_text(encoding="utf-8"))
-    assert page.locator("[data-share] b").evaluate_all("nodes => nodes.map((node) => node.textContent)") == before
+    before = re.findall(r'data-unit="\w+"><b>([^<]*)</b>([^<]*)<', report.read_text(encoding="utf-8"))
+    shown = page.locator("[data-share]")
+    assert [text for *_, text in shown.evaluate_all(AMOUNTS)] == ["".join(one) for one in before]
+    unfold(page, "production")
+    page.fill("#traffic", traffic)
+    seconds = float(page.input_value("#seconds"))
+    for share, unit, text in shown.evaluate_all(AMOUNTS):
+        value, low, high = map(float, share.split())
+        factor = float(traffic) * (seconds / 3600 if unit == "hours" else 1)
+        assert text == numbers.amount_with_interval(MetricResult(value, low, high, 0), factor)
 
 
 def test_slices_show_the_change_first_and_values_on_request(watched, report):
