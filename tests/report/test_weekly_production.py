@@ -87,7 +87,7 @@ def test_the_data_sheet_holds_every_figure_of_production_once(tmp_path):
     _, data, found = told(tmp_path, sample("W46", 14), sample("W47", 15))
     rows = [line for line in found["xlsx"].splitlines() if " | measured | " in line and "2026-W47 | production" in line]
     assert len(rows) == len(set(rows)) == 8
-    assert data.word == "STEADY"  # 14 and 15 of 120 are chance
+    assert data.word == "STEADY, BELOW TARGET IN PRODUCTION"  # 14 and 15 of 120 are chance
     nowhere(found, "WORSE")
 
 
@@ -107,7 +107,7 @@ def test_a_past_week_reads_no_newer_sample(tmp_path):
 
 def test_what_fell_is_told_and_is_no_harm(tmp_path):
     _, data, found = told(tmp_path, sample("W46", 41), sample("W47", 12))
-    assert data.word == "STEADY"
+    assert data.word == "STEADY, BELOW TARGET IN PRODUCTION"
     everywhere(found, "the violation leakage by views of all categories together fell from 34.2%", but=("json",))
 
 

@@ -482,6 +482,8 @@ def test_better_is_not_good_while_targets_are_missed():
     missed, before = Finding("harm", "target_missed", "main", "hate", "Hate"), Before("2026-W44")
     assert verdict_word([rose], [missed], (), before) == ("BETTER, BELOW TARGET", "open")
     assert verdict_word([rose], [], (), before) == ("BETTER", "good")
+    words = verdict_word([rose], [], (), before, is_below_in_production=True)
+    assert words == ("BETTER, BELOW TARGET IN PRODUCTION", "open")
 
 
 def test_many_movements_begin_with_one_sentence():

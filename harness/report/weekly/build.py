@@ -41,6 +41,7 @@ from harness.report.weekly.production import production_of
 from harness.report.weekly.silence import silent_banners
 from harness.report.weekly.slid_slices import own_slides, slide_findings
 from harness.report.weekly.swapped import swap_findings
+from harness.report.weekly.targets import is_below_in_production
 from harness.report.weekly.verdict import verdict_word
 from harness.report.weekly.weeks import week_of, weeks_between
 
@@ -57,7 +58,14 @@ def build_weekly(source: WeeklySource, *, generated_at: str, version: str, text_
     candidates = candidate_rows(source)
     operations = _operations(source, before.is_comparable)
     asks = build_asks(AskSource(source, judged, health, candidates, operations, against_all))
-    word, tone = verdict_word(judged.movements, judged.findings, judged.told, before, source.last_ever)
+    word, tone = verdict_word(
+        judged.movements,
+        judged.findings,
+        judged.told,
+        before,
+        source.last_ever,
+        is_below_in_production=any(map(is_below_in_production, rows)),
+    )
     engineering = engineering_of(source)
     disputes = disputes_of(run, candidate, source.votes, names)
     figures, data_note = figures_of(source)

@@ -24,8 +24,10 @@ def verdict_word(
     entries: Sequence[Entry],
     before: Before,
     last_ever: str | None = None,
+    *,
+    is_below_in_production: bool = False,
 ) -> tuple[str, Tone]:
-    """The words and their tone."""
+    """The words and their tone; a target of precision that this set meets may fail at production's prevalence."""
     if any(one.kind == "invalid" for one in findings):
         return "NOTHING TO JUDGE", "bad"
     if lost := [one for one in findings if is_silence(one)]:
@@ -44,8 +46,9 @@ def verdict_word(
     if any(one.closed is None and one.acknowledged is not None for one in entries):
         return ("BETTER, A FALL ACKNOWLEDGED" if moved else "NOT REPAIRED, ACKNOWLEDGED"), "open"
     word, tone = _quiet(before, last_ever) if not moved else ("BETTER", "good")
-    has_missed = any(one.fact == "target_missed" for one in findings)
-    return (f"{word}, BELOW TARGET", "open") if has_missed else (word, tone)
+    if any(one.fact == "target_missed" for one in findings):
+        return f"{word}, BELOW TARGET", "open"
+    return (f"{word}, BELOW TARGET IN PRODUCTION", "open") if is_below_in_production else (word, tone)
 
 
 def _apart(apart: Sequence[Finding], *, has_gains: bool) -> tuple[str, Tone]:
