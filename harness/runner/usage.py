@@ -23,11 +23,13 @@ DETAILS_OF = {f"{name}_tokens": f"{name}_tokens_details" for name in ("prompt", 
 def usage_of(document: Any) -> Usage | None:
     """Tokens that an answer says it used; None when it does not say, or says what cannot be.
 
-    Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion.
+    Reasoning that some servers count outside the completion is what the total holds beyond prompt and completion; what
+    is more than the completion is outside it too. No request takes no tokens, and neither does an answer with a text:
+    some gateways write zeros for what they do not know.
 
     >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 542}})
     Usage(input_tokens=40, cached_tokens=0, output_tokens=502, reasoning_tokens=500)
-    >>> usage_of({"usage": None}) is None
+    >>> usage_of({"usage": None}) is usage_of({"usage": {"prompt_tokens": 0, "completion_tokens": 0}}) is None
     True
 
     A gateway that tells Anthropic's counts beside its own (LiteLLM) is read by its own, which hold what was cached.
@@ -35,6 +37,21 @@ def usage_of(document: Any) -> Usage | None:
     >>> usage_of({"usage": {"prompt_tokens": 40, "completion_tokens": 2, "cache_read_input_tokens": 30}})
     Usage(input_tokens=40, cached_tokens=30, output_tokens=2, reasoning_tokens=0)
     """
+    found = _said(document)
+    if found is None or not found.input_tokens or (not found.output_tokens and _has_text(document)):
+        return None
+    return found
+
+
+def _has_text(document: Any) -> bool:
+    choices = document.get("choices")
+    first = choices[0] if type(choices) is list and choices else None
+    message = first.get("message") if type(first) is dict else None
+    return type(message) is dict and bool(message.get("content"))
+
+
+def _said(document: Any) -> Usage | None:
+    """The counts, wherever they stand."""
     usage = document.get("usage") if type(document) is dict else None
     if type(usage) is not dict:
         return _gemini(document)
@@ -51,17 +68,19 @@ def usage_of(document: Any) -> Usage | None:
 def _openai(usage: dict[str, Any], n_input: str, n_output: str) -> Usage | None:
     """The counts of OpenAI, and of those who answer as it does."""
     asked, said = _count(usage.get(n_input)), _count(usage.get(n_output, 0))
-    if asked is None or said is None:
+    if asked is None or said is None or (n_output not in usage and "total_tokens" not in usage):
         return None
     thought = _detail(usage, DETAILS_OF[n_output], "reasoning_tokens") or 0
     if (total := _count(usage.get("total_tokens"))) is not None and total - asked > said:
         thought = max(thought, total - asked - said)
         said = total - asked
+    if thought > said:
+        said += thought
     n_cached = _detail(usage, DETAILS_OF[n_input], "cached_tokens")
     if n_cached is None and not _BESIDE.isdisjoint(usage):
         beside = (_count(usage.get(name)) for name in CACHED_BESIDE)
         n_cached = next((n for n in beside if n is not None), None)
-    return Usage(asked, min(n_cached or 0, asked), said, min(thought, said))
+    return Usage(asked, min(n_cached or 0, asked), said, thought)
 
 
 def _detail(usage: dict[str, Any], place: str, name: str) -> int | None:

@@ -53,8 +53,8 @@ from harness.runs import open_run
         ),
         (
             {"prompt_tokens": 10, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 9}},
-            Usage(10, 0, 3, 3),
-        ),
+            Usage(10, 0, 12, 9),
+        ),  # outside and told, without a total: it cannot be within
         ({"prompt_tokens": 10, "completion_tokens": 3, "completion_tokens_details": "none"}, Usage(10, 0, 3)),
         ({"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 0}, Usage(10, 0, 3)),
         (
@@ -73,6 +73,9 @@ from harness.runs import open_run
         ({"prompt_tokens": 10.5, "completion_tokens": 1}, None),
         ({"prompt_tokens": 2**63, "completion_tokens": 1}, None),  # a count no column can hold
         ({"prompt_tokens": True}, None),
+        ({"prompt_tokens": 10}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, None),  # gateways that do not count
+        ({"input_tokens": 0, "output_tokens": 0, "cache_read_input_tokens": 0}, None),
         ([], None),
         ({}, None),
         (None, None),
@@ -80,6 +83,12 @@ from harness.runs import open_run
 )
 def test_usage_is_read(usage, expected):
     assert usage_of({"usage": usage}) == expected
+
+
+def test_an_answer_with_a_text_has_taken_output_tokens():
+    usage = {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10}
+    assert usage_of({"usage": usage, "choices": [{"message": {"content": "spam"}}]}) is None
+    assert usage_of({"usage": usage, "choices": [{"message": {"content": ""}}]}) == Usage(10, 0, 0)  # a filter's
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}])
