@@ -86,6 +86,15 @@ def _last_limit(body: bytes, otherwise: int) -> int:
     return otherwise
 
 
+def limits_output(body: bytes) -> bool:
+    """Whether a body says how many tokens its answer may have.
+
+    >>> limits_output(b'{"messages": [], "max_completion_tokens": 20}'), limits_output(b'{"messages": []}')
+    (True, False)
+    """
+    return _last_limit(body, -1) >= 0
+
+
 def cost_usd(usage: Usage, price: Price) -> float:
     """US dollars of one answer; cached input tokens and tokens of reasoning are priced apart where they have a price.
 

@@ -135,8 +135,7 @@ class Caller:
                 future = under_way[key] = asyncio.get_running_loop().create_future()
             reply = await asyncio.shield(future)
             self.counts.shared += 1
-            one = reply.response
-            return Reply(replace(one, is_cached=True), reply.usage, reply.cost_usd, reply.spent_s)
+            return Reply(replace(reply.response, is_cached=True), reply.usage, reply.cost_usd, reply.spent_s)
         under_way[key] = None
         try:
             reply = await self._claim_and_ask(target, key, request, remaining_s)
@@ -197,7 +196,6 @@ class Caller:
     ) -> tuple[Response, Usage | None, float | None]:
         """An answer as candidates see it, once it is committed to the journal."""
         endpoint = target.endpoint
-        target.saw(usage)
         target.doubts.answered(request)
         stored = Stored(result.status, endpoint.redact_bytes(result.body), latency_s * 1000.0)
         if may_journal(request.route, result.document, result.meaning):
@@ -266,6 +264,19 @@ class Caller:
         self, target: Target, key: bytes | None, request: Request, most: Amount, attempt: int, remaining_s: float
     ) -> tuple[RawResponse | TransportError, Usage | None, float]:
         """One call, once money and endpoint allow it; with what it says it used, and the seconds it took."""
+        if target.alone is not None and self._budget.is_bounded:
+            async with target.alone:
+                if target.alone is not None:
+                    try:
+                        return await self._call(target, key, request, most, attempt, remaining_s)
+                    finally:
+                        target.alone = None
+            most = self._most(target, request.body)
+        return await self._call(target, key, request, most, attempt, remaining_s)
+
+    async def _call(
+        self, target: Target, key: bytes | None, request: Request, most: Amount, attempt: int, remaining_s: float
+    ) -> tuple[RawResponse | TransportError, Usage | None, float]:
         endpoint, limiter = target.endpoint, target.limiter
         if self.stopped.is_set():
             raise Stopped
@@ -290,7 +301,7 @@ class Caller:
             try:
                 timeout_s = min(endpoint.limits.timeout_s, remaining_s)
                 result = await self._transport.post(endpoint, request.route, request.body, timeout_s)
-                usage = usage_of(result.document)
+                target.saw(usage := usage_of(result.document))
                 actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket)
             except TransportError as error:
                 if not self._request.is_batch:

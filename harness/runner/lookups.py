@@ -86,7 +86,7 @@ class Lookups:
         except orjson.JSONDecodeError:
             document = None
         latency_ms = math.nan if stored.is_batch else stored.latency_ms
-        usage = usage_of(document)
+        target.saw(usage := usage_of(document))
         cost = list_price(usage, target.endpoint.price, is_batch=stored.is_batch)
         response = Response(key.hex(), stored.status, stored.body, latency_ms, True, None, document, cost)
         return Reply(response, usage, cost, 0.0)

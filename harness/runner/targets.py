@@ -46,7 +46,7 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "beyond_tokens", "beyond_usd", "busy", "doubts", "endpoint", "first", "has_answered", "limiter",
+        "_keys", "alone", "beyond_tokens", "beyond_usd", "busy", "doubts", "endpoint", "first", "has_answered", "limiter",
         "looking", "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
     )  # fmt: skip
 
@@ -62,6 +62,8 @@ class Target:
         self.beyond_usd = 0.0
         self.n_closed = 0
         self.n_long_waits = 0
+        self.alone: asyncio.Lock | None = asyncio.Lock()
+        """Held by the first call under a bound, which tells what the others may take; None once it has ended."""
         self.looking: asyncio.Event | None = None
         """Set when a harmless text was asked, for which all calls wait; None before."""
         self.refuses_texts = False

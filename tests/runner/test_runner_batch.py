@@ -14,7 +14,7 @@ from harness.candidates.responses import read_document
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.records import Price
-from harness.records.answers import Answer
+from harness.records.answers import Answer, Request
 from harness.records.answers import Usage as Tokens
 from harness.runner import ready_endpoint, run_eval
 from harness.runner.batch import check_batches
@@ -235,6 +235,21 @@ def test_a_bound_holds_before_the_batch_is_made_and_over_executions(tmp_path):
         third = go(tmp_path, server, 200, max_cost_usd=1.0)
     assert third.status == "complete"
     assert first.cost_usd + second.cost_usd + third.cost_usd == pytest.approx(200 * ONE_USD)
+
+
+class AnyLength(Reading):
+    def request(self, text):
+        return Request("m", "/chat/completions", orjson.dumps({"messages": [{"role": "user", "content": text}]}))
+
+
+@pytest.mark.parametrize("bound", [{"max_cost_usd": 1.0}, {"max_tokens": 10_000}])
+def test_a_bound_on_answers_of_any_length_is_refused(tmp_path, bound):
+    """A batch of 411 requests cost $1.70 under --max-cost 1: each was held back as 1,024 tokens and took 4,000."""
+    with BatchServer() as server:
+        with pytest.raises(HarnessError, match="no bound on cost or tokens can be kept: model 'm' sets no max_tokens"):
+            go(tmp_path, server, candidates=[AnyLength()], **bound)
+        assert not server.files
+        assert go(tmp_path, server, candidates=[AnyLength()]).status == "complete"
 
 
 def test_a_model_without_a_price_is_refused_under_a_bound(tmp_path):

@@ -7,7 +7,7 @@ from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, answer, failu
 from harness.cli.summary import cost_words
 from harness.errors import HarnessError
 from harness.records import Limits, Price
-from harness.records.answers import Usage
+from harness.records.answers import Request, Usage
 from harness.report.parts.numbers import usd_spent
 from harness.runner.budget import batch_price, cost_usd, estimate, most_of
 from harness.runner.dry_run import dry_run
@@ -255,6 +255,26 @@ def test_an_answer_that_does_not_say_what_it_used_keeps_its_reservation(tmp_path
     assert 0.001 < summary.unknown_usd <= 0.002
     rows = open_run(summary.path).candidate("v1")
     assert rows.total_cost_usd is None
+
+
+class AnyLength(Asking):
+    """Sets no limit to the answer."""
+
+    def request(self, text):
+        body = {"messages": [{"role": "user", "content": text}]}
+        return Request(self.model_id, "/chat/completions", orjson.dumps(body))
+
+
+def test_answers_of_any_length_break_a_bound_by_no_more_than_the_first(tmp_path):
+    """Ten calls were under way before the first told that it takes 5,000 tokens and not 1,024."""
+
+    def go():
+        request = make_request(tmp_path, candidates=[AnyLength()], price=Price(1.0, 10.0), max_cost_usd=0.06)
+        return run(request, FakeTransport(lambda text, attempt: answer(completion_tokens=5000)))
+
+    first, second = go(), go()
+    assert (first.calls, second.calls) == (1, 0)
+    assert first.cost_usd <= 0.06
 
 
 def test_a_budget_too_small_for_one_call_makes_none(tmp_path):

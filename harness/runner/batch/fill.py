@@ -24,7 +24,7 @@ from harness.runner.batch.book import Batch, BatchBook
 from harness.runner.batch.client import BatchClient
 from harness.runner.batch.lines import LineReader
 from harness.runner.batch.parts import Part
-from harness.runner.budget import Amount, Budget, BudgetReached, batch_price, most_of
+from harness.runner.budget import Amount, Budget, BudgetReached, batch_price, limits_output, most_of
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
@@ -152,6 +152,7 @@ class BatchFill:
         with tempfile.TemporaryDirectory(prefix="harness-batch-") as folder:
             for key, one in self._missing():
                 endpoint = self._request.endpoints[one.model_id]
+                self._check_bound(one)
                 most = _most(one.body, endpoint)
                 together = Amount(
                     most.usd + sum(part.amount.usd for part in parts.values()),
@@ -174,6 +175,16 @@ class BatchFill:
                     await self._submit(part)
                 part.close()
         return len(self._open) > n_before
+
+    def _check_bound(self, one: Request) -> None:
+        """Refuse a bound on answers of any length: all of a batch are asked before the first tells what it took."""
+        if not self._budget.is_bounded or not one.route.endswith("completions") or limits_output(one.body):
+            return
+        raise HarnessError(
+            f"--batch: no bound on cost or tokens can be kept: model '{one.model_id}' sets no max_tokens",
+            allowed="models whose params limit the answer: {max_tokens: ...} or {max_completion_tokens: ...}",
+            next_step="add it in models.yaml, or leave out --max-cost and --max-tokens, or --batch",
+        )
 
     async def _submit(self, part: Part) -> None:
         """Write down, send, make: in this order, so that whatever is cut off is found again."""
