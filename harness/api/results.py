@@ -109,7 +109,7 @@ class Run(_Shown):
             f"Run {self.run_id}: {self.status}, eval {meta.eval_name}, golden set {golden.title}{part}, "
             f"{numbers.count(len(self.stored.item_ids))} items",
             f"{numbers.count(meta.calls)} calls, {numbers.count(meta.cached)} answers from the journal, "
-            f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)}, "
+            f"{numbers.usd_spent(meta.spent_usd, meta.n_unknown_calls)} spent, "
             f"made {meta.created_at[:16].replace('T', ' ')} UTC",
         ]
 

@@ -185,7 +185,8 @@ def interruptible() -> Iterator[None]:
 
 def going_on(reason: str | None) -> str:
     """What to say of a run that stopped before its end."""
-    return f"The run is incomplete ({reason}): the same command goes on where it stopped."
+    command = "the same command with a higher bound" if reason == "budget" else "the same command"
+    return f"The run is incomplete ({reason}): {command} goes on where it stopped."
 
 
 def gathered(name: str, kind: str) -> Callable[[F], F]:

@@ -223,6 +223,9 @@ def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
             "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
             f"--limit {2 * FEWEST} once, and the estimate rests on its answers."
         )
+    if any(one.cost_usd is None for one in estimates.values()):
+        unpriced = ", ".join(sorted(one.model_id for one in prepared.request.endpoints.values() if one.price is None))
+        notes.append(f"No price is known for {unpriced}: add price to it in models.yaml.")
     notes.append("Nothing was called.")
     click.echo(to_terminal(Table("", columns, tuple(rows), (" ".join(notes),), frozenset(columns[1:-1]))))
 

@@ -88,7 +88,7 @@ def _table(shown: RunList, notes: Mapping[str, str | None], numbers_of: Mapping[
             _items(meta),
             ", ".join(meta.candidates),
             *numbers_of[meta.run_id].cells(),
-            numbers.usd_spent(meta.cost_usd, meta.unknown_calls),
+            numbers.usd_spent(meta.spent_usd, meta.n_unknown_calls),
             notes[meta.run_id] or "",
         )
         for meta in shown
@@ -216,8 +216,11 @@ def _facts(run: Run, text: str | None) -> Table:
     from harness.report.parts.tables import Table
 
     meta = run.meta
-    spent = f"{numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} by the calls of its last execution"
+    spent = numbers.usd_spent(meta.spent_usd, meta.n_unknown_calls)
+    if meta.earlier_cost_usd or meta.earlier_unknown_calls:
+        spent += f" in all its executions, {numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} in the last"
     listed = f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"
+    why = "no price in models.yaml" if any(meta.tokens.values()) else "no answer says what it used"
     rows = (
         ("status", meta.status if meta.reason is None else f"{meta.status} ({meta.reason})"),
         ("label", meta.wave or "none"),
@@ -226,7 +229,7 @@ def _facts(run: Run, text: str | None) -> Table:
         ("golden set", f"{meta.golden_set.title}, {numbers.count(meta.n_items)} items"),
         ("calls", f"{numbers.count(meta.calls)} made, {numbers.count(meta.cached)} answers from the journal"),
         ("spent", spent),
-        ("list price", "not priced" if meta.answers_cost_usd is None else listed),
+        ("list price", f"unknown: {why}" if meta.answers_cost_usd is None else listed),
         ("prompt cache", _prompt_cache(meta)),
         ("harness", meta.harness_version),
         ("folder", run.path),

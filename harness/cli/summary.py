@@ -18,6 +18,9 @@ from harness.errors import printable
 if TYPE_CHECKING:
     from harness.runner import RunSummary
 
+TINY_USD = 1e-9
+"""Differences of sums leave less."""
+
 
 def show_summary(summary: RunSummary) -> None:
     """Print what a run came to and what to type next."""
@@ -70,7 +73,12 @@ def invalid_words(summary: RunSummary) -> str:
 
 def reused_lines(summary: RunSummary) -> list[str]:
     """What is said of a run that was complete already."""
-    head = f"Run {summary.run_id}: {summary.status} already, nothing to do; {summary.path}"
+    from harness.report.parts import numbers
+
+    cost = ""
+    if summary.earlier_cost_usd or summary.earlier_unknown_calls:
+        cost = f"it has cost {numbers.usd_spent(summary.earlier_cost_usd, summary.earlier_unknown_calls)}; "
+    head = f"Run {summary.run_id}: {summary.status} already, nothing to do; {cost}{summary.path}"
     return [head, *(outcomes_line(summary, name) for name in summary.counts), next_line(summary)]
 
 
@@ -123,6 +131,9 @@ def cost_words(summary: RunSummary) -> str:
     from harness.report.parts import numbers
 
     spent = f"{numbers.usd(summary.cost_usd)} spent"
+    if summary.earlier_cost_usd or summary.earlier_unknown_calls:
+        total, n_unknown = summary.cost_usd + summary.earlier_cost_usd, summary.earlier_unknown_calls
+        spent += f" ({numbers.usd_spent(total, n_unknown + summary.unknown_calls)} with earlier executions)"
     if not summary.unknown_calls:
         return spent
     is_unpriced = summary.unpriced_calls and not summary.unknown_usd
@@ -137,10 +148,11 @@ def budget_words(summary: RunSummary) -> str:
     from harness.report.parts import numbers
 
     parts = []
-    if summary.spent_before_usd:
-        parts.append(f"earlier executions of this run took {numbers.usd(summary.spent_before_usd)}")
-    if summary.unknown_usd:
-        parts.append("calls of unknown cost count at the most they may have cost")
+    if known := summary.cost_usd + summary.earlier_cost_usd:
+        parts.append(f"this run has taken {numbers.usd(known)}, earlier executions included")
+    most = summary.unknown_usd + summary.spent_before_usd - summary.earlier_cost_usd
+    if most > TINY_USD:
+        parts.append(f"calls of unknown cost count at the most they may have cost, {numbers.usd(most)}")
     told = f" ({'; '.join(parts)})" if parts else ""
     return f"The next call might have gone past --max-cost or --max-tokens{told}: raise it to go on."
 

@@ -61,17 +61,17 @@ def money_of(rows: CandidateRows, read: Decisions) -> Money:
     cached = int(rows.tokens["cached_tokens"].sum()) / n_input if n_input else None
     gold = read.y_true[:, None, :]
     is_caught = ((read.y_pred == 1) & (gold == 1)).any(axis=2)
-    total = rows.total_cost_usd
-    if total is None:
-        return Money(n_caught=int(is_caught.sum()), cached_share=cached)
     is_answered = ~np.isin(rows.outcomes, [outcome_code(one) for one in (*MISSING_OUTCOMES, REJECTED)])
     is_unknown = is_answered & np.isnan(rows.cost_usd) & (rows.is_cached | ~np.isnan(rows.latency_ms))
+    total, n_unknown = rows.total_cost_usd, int(is_unknown.sum())
+    if total is None:
+        return Money(n_caught=int(is_caught.sum()), n_unknown=n_unknown, cached_share=cached)
     n_priced, n_caught = int((is_answered & ~is_unknown).sum()), int((is_caught & ~is_unknown).sum())
     return Money(
         total,
         1000 * total / n_priced if n_priced else None,
         total / n_caught if n_caught else None,
         n_caught,
-        int(is_unknown.sum()),
+        n_unknown,
         cached,
     )

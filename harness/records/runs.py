@@ -171,6 +171,9 @@ class RunMeta(Struct, frozen=True):
     retries: int = 0
     unknown_calls: int = 0
     """Calls of the last execution whose cost nobody knows: no price, no word of the tokens, or no answer."""
+    earlier_cost_usd: float = 0.0
+    """What the executions before the last one are known to have spent, as the journal's ledger has it."""
+    earlier_unknown_calls: int = 0
     error_reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
@@ -185,6 +188,16 @@ class RunMeta(Struct, frozen=True):
     def n_items(self) -> int:
         """Items that were put to every candidate."""
         return self.golden_set.n_items
+
+    @property
+    def spent_usd(self) -> float:
+        """What all executions of the run are known to have spent."""
+        return self.cost_usd + self.earlier_cost_usd
+
+    @property
+    def n_unknown_calls(self) -> int:
+        """Calls of all executions whose cost nobody knows."""
+        return self.unknown_calls + self.earlier_unknown_calls
 
     @property
     def is_sample(self) -> bool:

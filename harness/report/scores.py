@@ -117,8 +117,11 @@ def _money_parts(candidate: CandidateScore) -> Iterator[str]:
     money, has_tokens = candidate.money, any(candidate.tokens.values())
     if has_tokens and money.cached_share:
         yield f"{numbers.share(money.cached_share)} of the input from the provider's prompt cache"
-    if has_tokens or money.cost_usd is not None:
+    if money.cost_usd is not None:
         yield f"list price {numbers.usd_known(candidate.cost_usd, money.n_unknown)}"
+    elif has_tokens or money.n_unknown:
+        yield f"list price unknown: {'no price in models.yaml' if has_tokens else 'no answer says what it used'}"
+        return
     if money.per_1000_usd is not None:
         yield f"{numbers.usd(money.per_1000_usd)} per 1,000 answered items"
     if money.per_caught_usd is not None:

@@ -34,6 +34,8 @@ def finished_summary(runs_dir: str | Path, run_id: str) -> tuple[RunSummary | No
         is_reused=True,
         counts=done.counts,
         answers_cost_usd=done.answers_cost_usd,
+        earlier_cost_usd=done.spent_usd,
+        earlier_unknown_calls=done.n_unknown_calls,
         whole=None if done.shard is None else done.shard.run_id,
     )
     return summary, None

@@ -21,6 +21,7 @@ from harness.records.answers import NOT_ASKED, Prediction
 from harness.runner.budget import Budget, check_bounds
 from harness.runner.cache import ResponseCache
 from harness.runner.calls import Caller
+from harness.runner.claims import NOTHING_SPENT
 from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.finished import finished_summary
@@ -146,7 +147,7 @@ class _LocalRun:
             self.caller.check_end()
         request.check_unchanged()
         check_counts(writer.counts, self.n_rows)
-        done = self._execution(engine, writer)
+        done = self._execution(engine, writer, run_id)
         examples = self.failures.examples(done.counts, self.cache)
         path = writer.finish(run_record(request, run_id, done), request.inputs)
         return RunSummary(
@@ -162,6 +163,8 @@ class _LocalRun:
             cost_usd=done.cost_usd,
             answers_cost_usd=done.answers_cost_usd,
             unknown_calls=done.unknown_calls,
+            earlier_cost_usd=float(self.budget.before.usd),
+            earlier_unknown_calls=self.budget.before.unknown_calls,
             wall_s=around.clock() - self.began,
             errors=sum(counts.get("error", 0) for counts in done.counts.values()),
             not_asked=sum(counts.get(NOT_ASKED, 0) for counts in done.counts.values()),
@@ -174,7 +177,7 @@ class _LocalRun:
             whole=None if request.shard is None else run_id_of(request, __version__),
         )
 
-    def _execution(self, engine: Engine, writer: RunWriter) -> Execution:
+    def _execution(self, engine: Engine, writer: RunWriter, run_id: str) -> Execution:
         counts, budget = self.caller.counts, self.budget
         reason = engine.reason or next(iter(engine.stopped.values()), None)
         return Execution(
@@ -187,6 +190,7 @@ class _LocalRun:
             cached=self.way.n_cached(counts),
             cost_usd=budget.spent_usd,
             unknown_calls=budget.now.unknown_calls + self.way.n_unpriced(counts),
+            earlier=budget.before if self.request.ledger in ("", run_id) else NOTHING_SPENT,
             answers_cost_usd=writer.answers_cost_usd,
             tokens=writer.tokens,
             limits=self.caller.limit_history(),

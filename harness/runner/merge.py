@@ -34,7 +34,7 @@ from harness.runs.writer import RunWriter
 
 WINDOW_ROWS = 4 * BATCH_ROWS
 """So many rows are put in order at once: each time costs a cut through every shard."""
-SUMMED = ("calls", "retries", "cached", "unknown_calls")
+SUMMED = ("calls", "retries", "cached", "unknown_calls", "earlier_unknown_calls")
 NEXT = "run the missing parts (harness run EVAL --shard i/n, with the same options), then merge again"
 
 
@@ -265,6 +265,7 @@ def _record(metas: Sequence[RunMeta], whole: ShardFacts, writer: RunWriter) -> R
         counts=writer.counts,
         error_reasons=writer.error_reasons,
         cost_usd=math.fsum(meta.cost_usd for meta in metas),
+        earlier_cost_usd=math.fsum(meta.earlier_cost_usd for meta in metas),
         answers_cost_usd=writer.answers_cost_usd,
         tokens=writer.tokens,
         limits=_limits(metas),

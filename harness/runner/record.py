@@ -18,6 +18,7 @@ from harness.core.signature import SIGNATURE_FIELDS
 from harness.records import GoldenFacts, RunMeta, RunStatus
 from harness.records.answers import Candidate
 from harness.records.runs import ShardFacts
+from harness.runner.claims import Spent
 from harness.runner.failures import is_all_failed
 from harness.runner.run_id import run_id_of
 from harness.runner.run_request import RunRequest
@@ -38,6 +39,7 @@ class Execution(Struct, frozen=True):
     cached: int
     cost_usd: float
     unknown_calls: int
+    earlier: Spent
     answers_cost_usd: float | None
     tokens: Mapping[str, int]
     limits: Mapping[str, Any]
@@ -116,6 +118,8 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
         cached=done.cached,
         cost_usd=done.cost_usd,
         unknown_calls=done.unknown_calls,
+        earlier_cost_usd=float(done.earlier.usd),
+        earlier_unknown_calls=done.earlier.unknown_calls,
         answers_cost_usd=done.answers_cost_usd,
         tokens=done.tokens,
         limits=done.limits,

@@ -46,8 +46,8 @@ class Target:
     """One endpoint."""
 
     __slots__ = (
-        "_keys", "alone", "beyond_tokens", "beyond_usd", "busy", "doubts", "endpoint", "first", "has_answered", "limiter",
-        "looking", "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
+        "_keys", "alone", "beyond_tokens", "beyond_usd", "busy", "doubts", "endpoint", "first", "has_answered",
+        "limiter", "looking", "n_closed", "n_long_waits", "output_tokens", "refuses_texts",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, limiter: Limiter, output_tokens: int) -> None:

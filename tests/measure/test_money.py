@@ -55,8 +55,12 @@ def test_rows_without_an_answer_are_no_divisor():
 def test_nothing_priced_is_unknown_and_not_0():
     scored = score_candidate(run_of(rows_of(PRED, cost_usd=np.nan)), "v1")
     assert (scored.money.cost_usd, scored.money.per_1000_usd, scored.money.per_caught_usd) == (None, None, None)
-    assert "list price not priced" in cost_line(scored)
+    assert "list price unknown: no price in models.yaml" in cost_line(scored)
     assert "$0" not in cost_line(scored)
+    silent = {name: np.zeros((5, 1), dtype=int) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+    scored = score_candidate(run_of(replace(rows_of(PRED, cost_usd=np.nan), tokens=silent)), "v1")
+    assert scored.money.n_unknown == 5
+    assert cost_line(scored).endswith("list price unknown: no answer says what it used")
 
 
 def test_the_line_of_a_score_names_all_of_it():

@@ -33,7 +33,7 @@ UNDEFINED = MetricResult.undefined("nothing flagged")
         (numbers.p_value(0.0002), "<0.001"),
         (numbers.p_value(0.04), "0.040"),
         (numbers.p_value(None), "n/a"),
-        (numbers.usd(None), "not priced"),
+        (numbers.usd(None), "unknown"),
         (numbers.usd(0.0), "$0.00"),
         (numbers.usd(0.0123), "$0.0123"),
         (numbers.usd(1234.5), "$1,234.50"),

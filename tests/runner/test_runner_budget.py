@@ -1,19 +1,25 @@
 """Tokens, cost and the budget."""
 
+from pathlib import Path
+
 import orjson
 import pytest
+from click.testing import CliRunner
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, answer, failure, make_request, run
 
-from harness.cli.summary import cost_words
+from harness.cli import main
+from harness.cli.summary import budget_words, cost_words, reused_lines
 from harness.errors import HarnessError
 from harness.records import Limits, Price
 from harness.records.answers import Request, Usage
-from harness.report.parts.numbers import usd_spent
+from harness.report.parts.numbers import usd, usd_spent
 from harness.runner.budget import batch_price, cost_usd, estimate, most_of
 from harness.runner.dry_run import dry_run
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.usage import usage_of
 from harness.runs import open_run
+
+UNKNOWN = "calls of unknown cost count at the most they may have cost"
 
 
 @pytest.mark.parametrize(
@@ -216,11 +222,35 @@ def test_a_budget_is_of_the_run_and_not_of_one_execution(tmp_path):
         request = make_request(tmp_path, FakeGolden(100), price=price, max_cost_usd=max_cost_usd)
         return run(request, FakeTransport(big))
 
-    first, second, third = go(0.01), go(0.01), go(0.02)
+    first, second, third, fourth = go(0.01), go(0.01), go(0.02), go(0.02)
     assert (second.cached, second.calls, second.status) == (first.counts["v1"]["ok"], 0, "incomplete")
     assert second.spent_before_usd == pytest.approx(first.cost_usd)
     assert third.counts["v1"]["ok"] == 100
     assert first.cost_usd + third.cost_usd <= 0.02
+    total = first.cost_usd + third.cost_usd
+    assert f"this run has taken {usd(first.cost_usd)}, earlier executions included" in budget_words(second)
+    assert cost_words(third) == f"{usd(third.cost_usd)} spent ({usd(total)} with earlier executions)"
+    assert f"it has cost {usd(total)};" in reused_lines(fourth)[0]
+    meta = open_run(third.path).meta
+    assert (meta.cost_usd, meta.spent_usd) == (third.cost_usd, pytest.approx(total))
+    shown = CliRunner().invoke(main, ["runs", "list", "--runs-dir", str(Path(third.path).parent)])
+    assert f"{usd(total)}" in shown.output  # it showed what the last execution had spent
+
+
+def test_earlier_calls_of_unknown_cost_are_not_told_as_spent(tmp_path):
+    """All of what calls without usage held back was said to be taken."""
+
+    def go(max_cost_usd):
+        silent = {"choices": [{"message": {"content": "safe"}}]}
+        transport = FakeTransport(lambda text, attempt: RawResponse(200, {}, orjson.dumps(silent), silent))
+        return run(make_request(tmp_path, FakeGolden(100), price=PRICE, max_cost_usd=max_cost_usd), transport)
+
+    first, second = go(0.001), go(0.001)
+    assert (second.calls, second.earlier_cost_usd, second.earlier_unknown_calls) == (0, 0.0, first.calls)
+    assert f"({UNKNOWN}, {usd(second.spent_before_usd)}): raise it" in budget_words(second)
+    third = go(1.0)
+    meta = open_run(third.path).meta
+    assert (usd_spent(meta.spent_usd, meta.n_unknown_calls), meta.n_unknown_calls) == ("unknown", 100)
 
 
 def test_tokens_may_be_bounded_without_a_price(tmp_path):

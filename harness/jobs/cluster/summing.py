@@ -16,8 +16,8 @@ from harness.records import RunMeta
 from harness.records.answers import NOT_ASKED
 from harness.runner import RunSummary
 
-SUMMED = ("items", "calls", "cached", "errors", "not_asked", "unknown_calls", "unpriced_calls")
-SUMMED_USD = ("cost_usd", "unknown_usd", "spent_before_usd")
+SUMMED = ("items", "calls", "cached", "errors", "not_asked", "unknown_calls", "unpriced_calls", "earlier_unknown_calls")
+SUMMED_USD = ("cost_usd", "unknown_usd", "spent_before_usd", "earlier_cost_usd")
 
 
 def summed(run_id: str, parts: Sequence[RunSummary], wall_s: float) -> RunSummary:

@@ -163,13 +163,13 @@ def p_value(value: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """US dollars; small sums keep four digits or six, an unpriced sum is ``not priced``.
+    """US dollars; small sums keep four digits or six; None is a sum that nobody knows.
 
     >>> usd(12.5), usd(0.0213), usd(0.000004), usd(0.0), usd(None)
-    ('$12.50', '$0.0213', '$0.000004', '$0.00', 'not priced')
+    ('$12.50', '$0.0213', '$0.000004', '$0.00', 'unknown')
     """
     if value is None or math.isnan(value):
-        return "not priced"
+        return "unknown"
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.{4 if value >= 0.00005 else 6}f}"
 
 
@@ -186,7 +186,7 @@ def usd_known(value: float | None, n_unknown: int) -> str:
     """A sum that lacks the price of some rows is a lower bound, and says so.
 
     >>> usd_known(2.5, 0), usd_known(2.5, 3), usd_known(None, 3)
-    ('$2.50', 'at least $2.50', 'not priced')
+    ('$2.50', 'at least $2.50', 'unknown')
     """
     return f"at least {usd(value)}" if n_unknown and value is not None else usd(value)
 
