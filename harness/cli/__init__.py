@@ -18,7 +18,7 @@ from harness import __version__
 from harness.cli.colours import coloured
 from harness.cli.lazy import LazyGroup
 from harness.cli.screen import fitting
-from harness.cli.streams import defused
+from harness.cli.streams import defused, escape_unwritable
 from harness.cli.voice import listen, say_error, timed, voice_options
 from harness.errors import HarnessError, refused_by_system
 
@@ -96,6 +96,7 @@ class _Main(LazyGroup):
 
         Where the reader of the output stops early, as ``head`` does, the command ends as other tools do: in silence.
         """
+        escape_unwritable()
         try:
             with coloured(os.environ), fitting(), defused(os.environ):
                 try:

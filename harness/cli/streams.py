@@ -1,11 +1,14 @@
 """What commands print where a CI system reads along: no line that came out of data is taken for a command of its own.
 
 Decides for every command at once, however a text comes to be printed: a slice's value, a file's name, a server's words.
-Lines that are meant as commands (the gate's annotations) are printed inside ``as_commands``.
+Lines that are meant as commands (the gate's annotations) are printed inside ``as_commands``. What the encoding of an
+output has no sign for, as on a Windows code page, is escaped as in JSON: nothing is lost, and JSON stays JSON.
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 import re
 import stat
@@ -18,7 +21,23 @@ from typing import Any
 
 READ_ALONG = ("GITHUB_ACTIONS", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 """Set by systems that look for commands in what a step prints."""
+_ESCAPED = "escaped_as_in_json"
 _are_commands: ContextVar[bool] = ContextVar("are_commands", default=False)
+
+
+def escape_unwritable() -> None:
+    """From here on, both streams escape what their encoding has no sign for."""
+    codecs.register_error(_ESCAPED, _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) == "strict":
+            stream.reconfigure(errors=_ESCAPED)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].replace("\u2022", "*")  # the dot of masked words
+    return json.dumps(text)[1:-1], error.end
 
 
 @contextmanager

@@ -1,13 +1,15 @@
 """What commands print: no commands of a CI system out of data, and one message where the output takes nothing."""
 
 import io
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness.cli.streams import Defused, as_commands, defused
+from harness.cli.streams import Defused, as_commands, defused, escape_unwritable
 
 HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
 COMMANDS = ("::error::x", "  ::warning::x", "\u00a0::x", "##[set-env name=A]b", "##vso[task.setvariable]x",
@@ -83,3 +85,26 @@ def test_no_file_takes_the_place_of_a_closed_output():
         "raise SystemExit(os.open(os.devnull, os.O_RDONLY) < 3)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "cp1251", "shift_jis", "ascii"])
+def test_an_output_of_a_code_page_loses_nothing(tmp_path, encoding):
+    """Masks and names that the encoding of a Windows console has no sign for ended in a traceback."""
+    (tmp_path / "x.csv").write_text("id,text,\u0442\u0435\u0441\u0442\U0001f52b\na,some post,1\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    command = [*HARNESS, "golden", "import", "x.csv", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path)
+    told = done.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+    assert done.returncode == 0, done.stderr
+    assert "\U0001f52b" in told or "\\ud83d\\udd2b" in told
+    assert "\\u2022" not in told
+
+
+def test_json_stays_json_in_any_encoding():
+    """What an encoding has no sign for is written as JSON escapes it, in two halves beyond 16 bits."""
+    escape_unwritable()
+    text = '{"id": "\u0442-\U0001f52b", "text": "\u00e9\u2022"}'
+    written = text.encode("latin-1", "escaped_as_in_json")
+    assert json.loads(written.decode("latin-1")) == json.loads(text.replace("\u2022", "*"))
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("utf-8", "escaped_as_in_json")
