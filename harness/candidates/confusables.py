@@ -54,7 +54,7 @@ def _folded(word: str, to_latin: bool) -> str:
     if is_latin and to_latin:
         return latin
     (other,) = sorted(scripts & set(_SCRIPTS))[:1]
-    back = "".join(from_latin.get(other, {}).get(one, one) for one in small)
+    back = "".join(from_latin.get(other, {}).get(one.lower(), one) for one in small)
     return back if not is_latin or "LATIN" not in {script_of(one) for one in back} else latin
 
 
@@ -77,7 +77,11 @@ def _small_capital(character: str) -> str:
 
 @functools.cache
 def tables() -> tuple[Mapping[str, str], Mapping[str, Mapping[str, str]]]:
-    """Look-alike -> Latin small letter, and per script Latin small letter -> its look-alike."""
+    """Look-alike -> Latin small letter, and per script Latin small letter -> its look-alike.
+
+    A small letter is what it looks like itself: Greek "ν" is "v", though its capital "Ν" is "n". A capital that looks
+    like "l" looks like a capital "I".
+    """
     try:
         from confusable_homoglyphs import confusables
     except ImportError:
@@ -87,6 +91,7 @@ def tables() -> tuple[Mapping[str, str], Mapping[str, Mapping[str, str]]]:
             next_step="pip install confusable-homoglyphs",
         ) from None
     to_latin: dict[str, str] = {}
+    of_capitals: dict[str, str] = {}
     from_latin: dict[str, dict[str, str]] = {}
     for one, found in confusables.confusables_data.items():
         script = script_of(one) if len(one) == 1 else ""
@@ -96,8 +101,8 @@ def tables() -> tuple[Mapping[str, str], Mapping[str, Mapping[str, str]]]:
         letters = [letter for letter in near if letter.isalpha()]
         if letters:
             small = one.lower()
-            to_latin.setdefault(one, letters[0])
+            to_latin.setdefault(one, "i" if one.isupper() and letters[0] == "l" else letters[0])
             if len(small) == 1:
-                to_latin.setdefault(small, letters[0])
+                of_capitals.setdefault(small, letters[0])
                 from_latin.setdefault(script, {}).setdefault(letters[0], small)
-    return to_latin, from_latin
+    return {**of_capitals, **to_latin}, from_latin

@@ -5,10 +5,10 @@ rule set lists the steps it wants, and ``harness rules test`` says what each of 
 
 * ``strip_zero_width``: zero-width and bidirectional controls, soft hyphens, variation selectors and blank letters go.
 * ``nfkc``: compatibility forms (full width, ligatures, mathematical letters) become plain ones.
-* ``casefold``: case is disregarded; "ß" is "ss", Turkish "İ" is "i". Where a rule set has words with the dotless "ı",
-  a text with "I" is read a second time with "ı" for it, so that "SATIŞ" is "satış".
 * ``confusables``: look-alike letters of other scripts are folded in words that mix scripts ("sсаm" with Cyrillic с, а),
   and small capitals become letters; a word of one script stays. A word that could be either is read as both.
+* ``casefold``: case is disregarded; "ß" is "ss", Turkish "İ" is "i". Where a rule set has words with the dotless "ı",
+  a text with "I" is read a second time with "ı" for it, so that "SATIŞ" is "satış".
 * ``arabic_marks``: vowel marks and tatweel of Arabic and points of Hebrew go.
 * ``strip_diacritics``: accents of Latin, Greek and Cyrillic letters go, and what ``arabic_marks`` strips; marks of
   other scripts are letters and stay.
@@ -141,8 +141,8 @@ def _join_spaced_letters(text: str) -> str:
 STEPS: dict[NormalisationStep, Callable[[str], str]] = {
     "strip_zero_width": lambda text: text if text.isascii() else INVISIBLE.sub("", text),
     "nfkc": _nfkc,
-    "casefold": _casefold,
     "confusables": fold_confusables,
+    "casefold": _casefold,
     "arabic_marks": _arabic_marks,
     "strip_diacritics": _strip_diacritics,
     "join_spaced_letters": _join_spaced_letters,
