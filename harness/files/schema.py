@@ -131,6 +131,10 @@ def field_names(record: Any) -> tuple[str, ...]:
     return tuple(_fields(bare)[0]) if is_record(bare) else ()
 
 
+MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+"""Values that cannot be seen, or that would end a cell of a table: files may have them by these names."""
+
+
 def describe(hint: Any) -> str:
     """The values a type allows, in the words of the file formats."""
     if typing.get_origin(hint) is Annotated:
@@ -140,7 +144,7 @@ def describe(hint: Any) -> str:
     if hint in _WORDS:
         return _WORDS[hint]
     if origin is Literal:
-        return ("one of " if len(args) > 1 else "") + ", ".join(str(value) for value in args)
+        return ("one of " if len(args) > 1 else "") + ", ".join(MARKS.get(value, str(value)) for value in args)
     if origin in (Union, types.UnionType):
         parts = [describe(part) for part in args if part is not type(None)]
         return " or ".join([*parts, "null"] if type(None) in args else parts)

@@ -131,7 +131,9 @@ def require_file(path: Path, *, what: str) -> None:
 def missing_hint(path: Path) -> str | None:
     """The file of the same folder whose name is nearest, else what is there, as a sentence."""
     try:
-        names = sorted(name for name in os.listdir(path.parent) if Path(name).suffix == path.suffix)
+        names = sorted(
+            name for name in os.listdir(path.parent) if Path(name).suffix == path.suffix and name != path.name
+        )
     except OSError:
         return f"there is no folder {shortened(path.parent)}"
     near = nearest(path.stem, [Path(name).stem for name in names])

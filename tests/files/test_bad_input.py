@@ -137,9 +137,9 @@ CASES = {
     "ignore what is read": ("card", CARD + "ignore: [text]\n", 7, "'text', which the card reads", "does not read"),
     "list of numbers": (
         "items",
-        row(labels="[1]"),
+        row(labels="[1.5]"),
         1,
-        "'labels' is a list with 1",
+        "'labels' is a list with 1.5",
         "a mapping",
     ),
     # rows

@@ -140,6 +140,31 @@ FOREIGN = {
         BOTH,
         [[1, 1], [1, 0]],
     ),
+    "names as numpy prints them": (
+        "x.csv",
+        "id,text,tags\n1,alpha,\"['hate' 'spam']\"\n2,bravo,['hate']\n3,charlie,[]\n",
+        BOTH,
+        [[1, 1], [1, 0], [0, 0]],
+    ),
+    "two index columns": (
+        "x.tsv",
+        "Unnamed: 0.1\tUnnamed: 0\tid\ttext\tlabels.hate\n0\t3\ta\talpha\t1\n1\t7\tb\tbravo\t0\n",
+        HATE,
+        [[1], [0]],
+    ),
+    "blanks in the header": ("x.csv", "id, text, hate, spam\na, alpha, 1, 0\nb, bravo, 0, 1\n", BOTH, [[1, 0], [0, 1]]),
+    "capitals in the header": ("x.CSV", "ID,Text,Hate,SPAM\na,alpha,1,0\nb,bravo,0,1\n", BOTH, [[1, 0], [0, 1]]),
+    "other accents": ("x.csv", "id,text,he\u0301\na,alpha,1\n", ("h\u00e9",), [[1]]),
+    "lines in a cell": ("x.csv", 'id,text,tags\na,alpha,"hate\r\nspam"\nb,bravo,\n', BOTH, [[1, 1], [0, 0]]),
+    "words between names": ("x.csv", "id,text,tags\na,alpha,hate and spam\nb,bravo,spam\n", BOTH, [[1, 1], [0, 1]]),
+    "commas of other scripts": ("x.csv", "id,text,tags\na,alpha,hate\u3001spam\nb,bravo,\n", BOTH, [[1, 1], [0, 0]]),
+    "one number per row": (
+        "x.jsonl",
+        '{"id":"a","text":"alpha text here","label":1}\n{"id":"b","text":"bravo text here","label":0}\n',
+        HATE,
+        [[1], [0]],
+    ),
+    "codes of nobody": ("x.csv", "id,text,hate\na,alpha,2\nb,bravo,0\nc,charlie,99\n", HATE, [[1], [0], [-1]]),
     "words in rows": (
         "x.jsonl",
         '{"id":"a","text":"t","labels":{"hate":"toxic"}}\n{"id":"b","text":"t","labels":{"hate":"non-toxic"}}\n',
@@ -176,6 +201,11 @@ DECLARED = {
         {"label_values": {"bad": 1}},
         '{"id":"a","text":"t","labels":{"hate":"bad"},"votes":[{"annotator":"x","labels":{"hate":"bad"}}]}',
         [[1]],
+    ),
+    "classes by number": (
+        {"fields": {"labels": "class"}, "absent_labels": "negative", "rename": {"0": "hate"}, "label_values": {"2": 0}},
+        '{"id":"a","text":"t","class":0}\n{"id":"b","text":"t","class":2}\n{"id":"c","text":"t","class":[0,2]}',
+        [[1], [0], [1]],
     ),
     "id by row": ({"id": "row"}, '{"text":"t","labels":{"hate":1}}', [[1]]),
 }
@@ -230,6 +260,8 @@ def test_contradicting_declarations(tmp_path, more, message):
         ('[{"id":"a",,}]', r"x.json:1: has an entry that is not JSON"),
         ('[{"id":"a"}] {"id":"b"}', r"has more after the array"),
         ('{"data": []}', r"x.json:1: is no JSON array\n.*\n.*one row an item"),
+        ('{"data": [{"id":"a"}], "n": 1}', r"x.json:1: is an object, and its rows stand under 'data'\n.*\n.*jq"),
+        ('{"id": {"0": "a"}, "text": {"0": "t"}}', r"x.json:1: is an object of columns"),
         ("[1]", r"x.json:1: is 1"),
         ("[]", r"has no items"),
         ('[{"id":"a","text":"t","labels":{"hate":NaN}}]', r"write null where there is no value"),
@@ -243,6 +275,43 @@ def test_damaged_arrays(tmp_path, content, message):
     else:
         with pytest.raises(HarnessError, match=message):
             load_golden(card, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{\n "id": "a",\n "text": "t"\n}\n{\n "id": "b"\n}\n', "begins an object that does not end on its line"),
+        ('{"id":"a"}\r{"id":"b"}\r', "ends its lines with CR alone"),
+        ('{"id":"a"}{"id":"b"}\n', "goes on after its object, with '{'"),
+        ('{"id":"a"},\n{"id":"b"},\n', r"goes on after its object, with ',' \(in 2 rows"),
+    ],
+)
+def test_other_lines_than_json_lines_are_one_fault(tmp_path, content, message):
+    """Objects over several lines were as many faults as they have lines, and none said what is wrong."""
+    (tmp_path / "x.jsonl").write_bytes(content.encode())
+    with pytest.raises(HarnessError, match=message) as caught:
+        load_golden(write_card(tmp_path, card_of("x.jsonl", HATE)), None)
+    assert str(caught.value).count("x.jsonl:") == 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp932", "gb18030", "euc-kr", "cp1253"])
+def test_nobody_is_told_a_western_encoding_of_other_letters(tmp_path, encoding):
+    """cp1252 was proposed for every file, and reads each as other letters in silence."""
+    text = {"cp1251": "привет", "cp1253": "κακός", "euc-kr": "안녕하세요"}.get(encoding, "日本語文字")
+    (tmp_path / "x.csv").write_bytes(f"id,text,labels.hate\na,{text},1\n".encode(encoding))
+    message = message_of(write_card(tmp_path, card_of("x.csv", HATE)))
+    assert "encoding: ?" in message
+    assert "gb18030 or big5 (Chinese)" in message
+
+
+@pytest.mark.parametrize(("named", "mark"), [("semicolon", ";"), ("bar", "|"), ("tab", "\t")])
+def test_a_delimiter_may_be_named(tmp_path, named, mark):
+    """The documents named the marks, and a card with these names was refused."""
+    (tmp_path / "x.csv").write_text(mark.join(("id", "text", "labels.hate")) + "\n" + mark.join("at1") + "\n")
+    golden = load_golden(write_card(tmp_path, card_of("x.csv", HATE, {"delimiter": named}.items())), None)
+    assert golden.labels().tolist() == [[1]]
+    plain = load_golden(write_card(tmp_path, card_of("x.csv", HATE, {"delimiter": mark}.items())), None)
+    assert plain.sha256 == golden.sha256
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.csv"])

@@ -13,7 +13,7 @@ from harness.files.decode import require_name, require_names, to_record
 from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.fields import label_names, read_paths
 from harness.files.golden.values import folded
-from harness.files.schema import Loc
+from harness.files.schema import MARKS, Loc
 from harness.files.text import joined, missing_hint, read_text, require_file, shortened, suggestion
 from harness.files.yaml import Document, Fault, parse_yaml
 from harness.records import GoldenCard, Policy
@@ -35,8 +35,12 @@ def read_card(path: Path, policy: Policy | None) -> tuple[Document, GoldenCard]:
 
 
 def _with_codes(tree: Any) -> Any:
-    """The card with ``true`` and ``false`` as the codes of label values, 1 and 0."""
-    if not isinstance(tree, dict) or not isinstance(values := tree.get("label_values"), dict):
+    """The card with ``true`` and ``false`` as the codes of label values, 1 and 0, and its delimiter as the mark."""
+    if not isinstance(tree, dict):
+        return tree
+    if isinstance(named := tree.get("delimiter"), str):
+        tree = tree | {"delimiter": {name: mark for mark, name in MARKS.items()}.get(named, named)}
+    if not isinstance(values := tree.get("label_values"), dict):
         return tree
     return tree | {"label_values": {name: int(one) if one in (0, 1) else one for name, one in values.items()}}
 
@@ -118,7 +122,7 @@ def _value_faults(card: GoldenCard) -> Iterator[Fault]:
     if card.encoding is not None and card.encoding.lower() not in ENCODINGS:
         near = suggestion(card.encoding.lower(), ENCODINGS, "save the file as UTF-8")
         yield ("encoding",), f"is '{shortened(card.encoding)}'", joined(ENCODINGS, most=40), near
-    if not card.items.endswith(TEXT_TABLES):
+    if not card.items.lower().endswith(TEXT_TABLES):
         given = f"is given for '{shortened(card.items)}'"
         for name in ("delimiter", "encoding"):
             if getattr(card, name) is not None:
@@ -148,7 +152,7 @@ def _file_faults(card: GoldenCard) -> Iterator[Fault]:
         if getattr(card, name) is not None:
             found = f"is given for the file '{shortened(card.items)}'"
             yield (name,), found, f"{name} only with 'items: hub:ORG/NAME'", "remove it"
-    if Path(card.items).suffix not in SUFFIXES or "://" in card.items:
+    if Path(card.items).suffix.lower() not in SUFFIXES or "://" in card.items:
         allowed = f"a file ending in {', '.join(SUFFIXES)}, or hub:ORG/NAME with revision and split"
         hint = f"save {shortened(card.items)} as CSV (UTF-8), JSONL or Parquet, one row an item"
         yield ("items",), f"is '{shortened(card.items)}'", allowed, hint

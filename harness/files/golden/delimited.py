@@ -32,6 +32,11 @@ ENCODINGS = words(
     "utf-8 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 latin-1 iso-8859-2 iso-8859-5 "
     "iso-8859-15 koi8-r mac-roman cp932 shift_jis euc-jp euc-kr cp949 gb18030 gbk big5"
 )
+_ROW_OF_LETTERS = re.compile(rb"[\x80-\xff]{3}")
+_BY_SCRIPT = (
+    "cp1251 or koi8-r (Cyrillic), cp1250 (Central Europe), cp1253 (Greek), cp1254 (Turkish), cp1256 (Arabic), "
+    "cp1255 (Hebrew), cp932 (Japanese), gb18030 or big5 (Chinese), cp949 (Korean), cp1252 (Western Europe)"
+)
 _SEPARATORS = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
 _SEP_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\"?sep=(.)\"?\r?\n?", re.IGNORECASE)
 _SAMPLED = 200
@@ -134,7 +139,7 @@ class Scan:
         if self.encoding == "utf-8":
             refuse_utf16(path, start)
         declared = _SEP_LINE.match(start)
-        own = declared[1].decode("latin-1") if declared is not None else "\t" if path.suffix == ".tsv" else ","
+        own = declared[1].decode("latin-1") if declared is not None else "\t" if path.suffix.lower() == ".tsv" else ","
         self.delimiter = delimiter or own
         self._file.seek(0)
         if declared is not None:
@@ -205,7 +210,7 @@ class Scan:
             found = fault.found.rpartition(" at byte ")[0] or fault.found
         steps = ["save the file as UTF-8"]
         if self.card_path is not None:
-            steps.append(f"or {written_in(self.card_path, [f'encoding: {likely_encoding(line)}'])}")
+            steps.append(f"or {written_in(self.card_path, _encoding_lines(line))}")
         found = f"{found} at byte {self.end - len(line) + error.start}"
         return self._fault(self._n_lines, found, "UTF-8 text", "\n  ".join([*steps, resave_hint(self.path)]))
 
@@ -213,15 +218,15 @@ class Scan:
         return FileError(str(self.path), found, line=line, allowed=allowed, next_step=next_step)
 
 
-def likely_encoding(line: bytes) -> str:
-    """The encoding that reads a line of a Western file; its reader must look at the result."""
-    for name in ("cp1252", "latin-1"):
+def _encoding_lines(line: bytes) -> list[str]:
+    """The encoding of a Western file; where letters beyond ASCII stand in rows, nobody can tell whose they are."""
+    if not _ROW_OF_LETTERS.search(line):
         try:
-            line.decode(name)
+            line.decode("cp1252")
         except UnicodeDecodeError:
-            continue
-        return name
-    return "latin-1"
+            return ["encoding: latin-1"]
+        return ["encoding: cp1252"]
+    return [f"encoding: ?   # that of the program that saved it: {_BY_SCRIPT}"]
 
 
 def _check_header(scan: Scan, card_path: Path) -> None:

@@ -37,8 +37,9 @@ _SLICES = words(
     "content_type group_name channel market"
 )
 _GROUPS = words("group group_id thread thread_id conversation template templ_id template_id case_id author_id user_id")
-_INDEX = re.compile(r"|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
-_SEPARATORS = (",", ";", "|", "/", "+", "&", "\t", " ")
+_INDEX = re.compile(r"|unnamed: ?\d+(\.\d+)?|__index_level_\d+__", re.IGNORECASE)
+_SEPARATORS = (",", ";", "|", "/", "+", "&", "#", "\t", "\n", "\u060c", "\u3001", "\uff0c", "\uff1b", " and ", " ")
+_ARRAY = re.compile(r"""\[\s*(?:'[^']*'|"[^"]*")(?:\s+(?:'[^']*'|"[^"]*"))+\s*\]""")
 _MOST_WORDS = 12
 _MOST_VALUES = 30
 _LONG = 40
@@ -145,7 +146,13 @@ def listed_labels(values: Sequence[Any], names: Sequence[str]) -> tuple[bool, st
 
 
 def structure(cell: str) -> Any:
-    """JSON, or a list or mapping as Python prints it; the cell itself when it is neither."""
+    """JSON, or a list or mapping as Python prints it, or names as numpy does; the cell itself when it is none.
+
+    >>> structure("['hate' 'spam']"), structure("['hate', 'spam']")
+    (['hate', 'spam'], ['hate', 'spam'])
+    """
+    if _ARRAY.fullmatch(cell):  # Python would read one long name
+        return [one[1:-1] for one in re.findall(r"""'[^']*'|"[^"]*\"""", cell)]
     try:
         return orjson.loads(cell)
     except orjson.JSONDecodeError:

@@ -6,6 +6,7 @@ import mmap
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import orjson
 
 from harness.errors import FileError
 from harness.files.golden.fields import Row
+from harness.files.golden.propose import resave_hint
 from harness.files.golden.stamp import Stamp, require_unchanged, stamp_of
 from harness.files.text import refuse_utf16, shortened
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\],]', re.DOTALL)
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _BLOCK = 1 << 20
+_MOST_LOOKED_AT = 100 << 20
 _CHUNK = 1_000
 
 
@@ -56,6 +59,27 @@ def is_json_array(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(4_096).removeprefix(b"\xef\xbb\xbf").lstrip()
     return start.startswith(b"[")
+
+
+def no_array(path: Path) -> FileError:
+    """What a ``.json`` file holds that begins with no ``[``, and how its rows come to be read."""
+    found, step = "is no JSON array", resave_hint(path).removeprefix("or ")
+    if path.stat().st_size <= _MOST_LOOKED_AT:
+        with suppress(orjson.JSONDecodeError):
+            held = orjson.loads(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+            inner = next((name for name, rows in held.items() if _are_rows(rows)), None) if type(held) is dict else None
+            if inner is not None:
+                found = f"is an object, and its rows stand under '{shortened(inner)}'"
+                step = f"save what stands there as a file of its own: jq '.[\"{shortened(inner)}\"]' {path} > NEW.json"
+            elif type(held) is dict and len(held) > 1 and all(type(values) in (dict, list) for values in held.values()):
+                found = "is an object of columns, as data frames write it"
+                step = f"write the rows (pandas: to_json(..., orient='records', lines=True)), {resave_hint(path)}"
+    allowed = "an array of objects, [{...}, {...}], or one object per line in a file ending in .jsonl"
+    return FileError(str(path), found, line=1, allowed=allowed, next_step=step)
+
+
+def _are_rows(value: object) -> bool:
+    return type(value) is list and bool(value) and all(type(row) is dict for row in value)
 
 
 class Elements:

@@ -125,6 +125,8 @@ class _Reading:
                 row = orjson.loads(line)
                 is_read = True
             except orjson.JSONDecodeError as error:
+                if index == 0:
+                    _refuse_other_lines(self._path, line)
                 if not line.strip():
                     self.blank = index if self.blank is None else self.blank
                     self.index += 1
@@ -179,6 +181,20 @@ def _line_fault(faults: Faults, index: int, found: str, next_step: str) -> None:
     faults.add(index, None, found, f"one JSON object per line, at most {MAX_LINE_BYTES:,} bytes", next_step)
 
 
+def _refuse_other_lines(path: Path, line: bytes) -> None:
+    """One message where the whole file is written otherwise: an object over several lines, or line ends of old."""
+    if line.lstrip()[:1] != b"{":
+        return
+    found, hint = "", ""
+    if b"\r" in line.strip():
+        found, hint = "ends its lines with CR alone", "end lines with LF or CR LF"
+    elif not line.rstrip().endswith((b"}", b"},")):
+        found = "begins an object that does not end on its line"
+        hint = f"write each object on one line: jq -c . {path} > NEW.jsonl"
+    if found:
+        raise FileError(str(path), found, line=1, allowed="one JSON object per line, UTF-8", next_step=hint)
+
+
 def _json_fault(faults: Faults, index: int, line: bytes, error: orjson.JSONDecodeError) -> None:
     """Say why a line is not JSON, in the user's terms."""
     allowed = "one JSON object per line, UTF-8"
@@ -197,6 +213,9 @@ def _json_fault(faults: Faults, index: int, line: bytes, error: orjson.JSONDecod
         found, hint = f"has {name}, which is not JSON", "write null where there is no value"
     elif text.lstrip()[:1] not in ("{", "["):
         found, hint = f"is not JSON: '{shortened(text.strip())}'", "write one object {...} per line"
+    elif "after document" in error.msg:
+        found = f"goes on after its object, with '{near.strip()[:1]}'"
+        hint = "end the line with the object, and write the next one on a line of its own"
     else:
         found = f"is not JSON: {shortened(error.msg.split(': line')[0])} at character {column}"
         hint = "write each object on one line, with names in double quotes"

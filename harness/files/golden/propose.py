@@ -5,6 +5,7 @@ What a column probably holds is guessed in ``guess``; what a value of a label me
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,12 @@ class _Proposal:
     def _find_labels(self) -> None:
         names = label_names(self.card)
         left = {name: self.samples[name] for name in self.left}
-        plain = [name for name in left if name in names]
+        alike = {_alike(name): name for name in names}
+        plain = [name for name in left if _alike(name) in alike]
+        for name in plain:
+            if name not in names:
+                own = alike[_alike(name)]
+                self.rename[name] = self.card.rename.get(own, own)
         if plain:
             self.fields["labels"] = "."
             self._read_values(plain)
@@ -155,6 +161,11 @@ def _scalar(value: str) -> str:
 
 def _slice_name(column: str) -> str:
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in column).strip("_") or "slice"
+
+
+def _alike(name: str) -> str:
+    """A name without what differs in writing alone: case, blanks at its ends, how accents are encoded."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 def _is_mapping(values: Sequence[Any]) -> bool:

@@ -4,10 +4,10 @@ Decides what a row may hold and says what is wrong with it. Rows are checked onc
 items afterwards (``items``) trusts them. What a value of a label means is decided in ``values``.
 
 Labels are a mapping, ``{"hate": 1, "spam": null}``, or the list of what is violated, ``["hate"]``; one name, names
-joined by the card's ``separator`` and ``{"choices": [...]}`` are lists too. A list says nothing about the other labels,
-so it is read only where the card does: ``absent_labels: negative``. In a list, a word that ``label_values`` maps to 0
-says that nothing is violated, and one that it maps to null that nobody labelled the row. Fields that the card names
-under ``ignore`` are not read.
+joined by the card's ``separator`` and ``{"choices": [...]}`` are lists too, and a whole number is a name: data sets
+of the hub number their classes. A list says nothing about the other labels, so it is read only where the card does:
+``absent_labels: negative``. In a list, a word that ``label_values`` maps to 0 says that nothing is violated, and one
+that it maps to null that nobody labelled the row. Fields that the card names under ``ignore`` are not read.
 """
 
 from __future__ import annotations
@@ -164,24 +164,31 @@ class RowReader:
             labels = labels["choices"]
         if type(labels) is str:
             return self._split(labels)
-        if type(labels) is list and all(type(name) is str for name in labels):
+        if type(labels) is int:
+            return [str(labels)]
+        if type(labels) is list and all(type(name) in (str, int) for name in labels):
+            labels = [str(name) for name in labels]
             return labels if self._separator is None else [part for name in labels for part in self._split(name)]
         return None
 
     def _split(self, text: str) -> list[str]:
         if text in self._column or self._separator is None or self._values.declared(text) is not None:
             return [text]
-        if not self._separator.strip():
-            return text.split(self._separator) if self._separator != " " else text.split()
+        if self._separator == " ":
+            return text.split()
         return [part.strip() for part in text.split(self._separator)]
 
     def _bad_labels(self, labels: Any, index: int, *, is_names: bool) -> None:
-        if is_names:
+        if type(labels) in (int, bool) and len(self.file_labels) == 1 and "." not in self._paths.labels:
+            found = f"is {quoted(labels)}, a label without a name"
+            name = f"rename: {{{yaml_key(self._paths.labels)}: {yaml_key(self.file_labels[0])}}}"
+            hint = f"write in the card:\n    fields: {{labels: .}}\n    {name}"
+        elif is_names:
             kind = "a list" if type(labels) is not str else quoted(labels)
             found = f"is {kind}, and what it leaves out is unknown"
             hint = "if a label that is not in the list is not violated, write 'absent_labels: negative' in the card"
         elif type(labels) is list:
-            found = f"is a list with {quoted(next(name for name in labels if type(name) is not str))}"
+            found = f"is a list with {quoted(next(name for name in labels if type(name) not in (str, int)))}"
             hint = "write names of labels"
         else:
             found = "is missing" if labels is MISSING else f"is {quoted(labels)}"

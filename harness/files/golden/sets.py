@@ -23,11 +23,10 @@ from harness.files.golden.faults import Faults
 from harness.files.golden.fields import Row
 from harness.files.golden.ids import Ids
 from harness.files.golden.items import ItemBuilder
-from harness.files.golden.json_array import is_json_array, read_json_array
+from harness.files.golden.json_array import is_json_array, no_array, read_json_array
 from harness.files.golden.jsonl import read_jsonl
 from harness.files.golden.labels import resolve
 from harness.files.golden.plain import PlainRows
-from harness.files.golden.propose import resave_hint
 from harness.files.golden.rows import RowReader
 from harness.files.pictures import add_pictures
 from harness.files.yaml import Document
@@ -124,7 +123,7 @@ def load_golden(card_path: str | Path, policy: Policy | None, *, cache_dir: Path
     categories = tuple(dict.fromkeys(card.rename.get(name, name) for name in card.labels))
     hasher = hashlib.sha256(identity_of(card))
     items_path = items_path_of(document, card)
-    is_text = items_path is not None and items_path.suffix in TEXT_TABLES
+    is_text = items_path is not None and items_path.suffix.lower() in TEXT_TABLES
     source, reader = _read(card, document, items_path, hasher, cache_dir, is_text=is_text)
     n_rows = len(reader.codes) // len(reader.file_labels)
     codes, n_implied = resolve(card, policy, categories, reader.file_labels, reader.codes, reader.faults)
@@ -197,11 +196,11 @@ def _read(
 ) -> tuple[Source, RowReader]:
     """Open the items by their kind and check every row."""
     where: Callable[[int], tuple[str, int | None]]
-    if items_path is not None and items_path.suffix in (".jsonl", ".ndjson", ".json"):
+    if items_path is not None and items_path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
         lines = array("q")
         is_array = is_json_array(items_path)
-        if items_path.suffix == ".json" and not is_array:
-            raise _no_array(items_path)
+        if items_path.suffix.lower() == ".json" and not is_array:
+            raise no_array(items_path)
         where = (
             (lambda index: (str(items_path), lines[index]))
             if is_array
@@ -224,13 +223,3 @@ def _read(
     for index, row in enumerate(source.rows(None)):
         reader.add(row, index)
     return source, reader
-
-
-def _no_array(path: Path) -> FileError:
-    return FileError(
-        str(path),
-        "is no JSON array",
-        line=1,
-        allowed="an array of objects, [{...}, {...}], or one object per line in a file ending in .jsonl",
-        next_step=resave_hint(path).removeprefix("or "),
-    )

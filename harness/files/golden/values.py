@@ -56,12 +56,16 @@ _DOES_NOT = _FALSE | frozenset(
 _NOBODY = frozenset(
     ("", "na", "n/a", "n.a.", "nan", "null", "nil", "unknown", "unsure", "unclear", "skip", "skipped", "?")
 )
-_NOBODY_TOO = frozenset(("-1", "9", "99", "not labelled", "not labeled", "unlabelled", "unlabeled", "undecided", "tbd"))
+_NOBODY_TOO = frozenset(
+    ("-1", "9", "99", "999", "-9", "-99", "not labelled", "not labeled", "unlabelled", "unlabeled", "undecided", "tbd")
+)
 _NOT = re.compile(r"(?:not|non|no|un|in)(?:[ _-]*)(.+)")
 _PLAIN_KEY = re.compile(r"[^\W_][\w .+-]*|-?[0-9]+(\.[0-9]+)?")
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _YAML_WORDS = frozenset(words("yes no y n on off true false null ~"))
 _MOST_KEYS = 20
+_OFTEN_MISSING, _GRADES = (99, 999), 10
+"""Numbers by which surveys say that there is no answer, unless grades go beyond ten."""
 
 
 class LabelValues:
@@ -156,11 +160,15 @@ def value_lines(values: Iterable[Any]) -> list[str]:
     ['label_values: {harmful: 1, unharmful: 0, "": null}']
     >>> value_lines([0.25, 0.9, -1])
     ['label_values: {-1: null}', 'cut: 0.5']
+    >>> value_lines([2, 99])
+    ['label_values: {99: null}', 'cut: 1']
     """
     distinct = list(dict.fromkeys(values))
     numbers = {value: number for value in distinct if (number := _as_number(value)) is not None}
-    scale = [number for number in numbers.values() if number not in (0, 1) and number >= 0]
-    words = [value for value in distinct if value not in numbers or numbers[value] < 0]
+    is_scale = any(_GRADES < number < _OFTEN_MISSING[0] for number in numbers.values())
+    missing = () if is_scale else _OFTEN_MISSING
+    scale = [number for number in numbers.values() if number not in (0, 1, *missing) and number >= 0]
+    words = [value for value in distinct if (number := numbers.get(value, -1)) < 0 or number in missing]
     lines = []
     if words:
         named = words[:_MOST_KEYS]

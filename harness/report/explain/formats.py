@@ -22,6 +22,7 @@ from harness.core.operating_metrics import OPERATING_FORMS
 from harness.environment import VARIABLES
 from harness.errors import HarnessError
 from harness.files.project import OWN_FILE, SETTINGS
+from harness.files.schema import MARKS
 from harness.records.candidates import Clause, Limits, Model, Price, PromptHeader, Reasoning, Rule, RuleSet
 from harness.records.evals import CandidateSpec, CascadeStage, Check, Cost, Eval, Gate, Split
 from harness.records.golden import FieldPaths, GoldenCard, Item, PolicyRef
@@ -38,10 +39,6 @@ FORMATS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "gate": ("Gate: the field gate of an eval", (Gate, Check)),
 }
 """Name -> title and the records of the file, the outermost first."""
-
-
-MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-"""Values that cannot be seen, or that would end a cell."""
 
 
 @cache
