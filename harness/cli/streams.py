@@ -8,6 +8,7 @@ output has no sign for, as on a Windows code page, is escaped as in JSON: nothin
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import os
 import re
@@ -29,7 +30,7 @@ def escape_unwritable() -> None:
     """From here on, both streams escape what their encoding has no sign for."""
     codecs.register_error(_ESCAPED, _escaped)
     for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors=_ESCAPED)
 
 
