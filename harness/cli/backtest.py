@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.jobs.run_options import RunOptions
     from harness.report.backtest.data import Backtest, Period
     from harness.report.parts.masking import TextMode
+    from harness.runner import RunSummary
 
 FORMAT_NAMES = ("html", "md", "xlsx", "json", "csv")
 PILOT = 2_000
@@ -116,14 +117,17 @@ def command(eval_path: Path, files: tuple[str, ...], options: RunOptions, as_jso
         if said["is_dry_run"]:
             _dry_run(ready, as_json)
             return
-        found = backtest(ready, stream=progress_stream(), on_start=announce_model, on_rows=told, note=note)
+        asked: list[RunSummary] = []
+        found = backtest(
+            ready, stream=progress_stream(), on_start=announce_model, on_rows=told, on_asked=asked.append, note=note
+        )
     written = _write(found, period, mode, said)
     if as_json:
         from harness.report.backtest.data import document
 
         print_json(document(found, period))
     else:
-        _show(found, period)
+        _show(found, asked[-1], period)
         for path in written:
             click.echo(str(path))
     if found.status != "complete":
@@ -164,10 +168,11 @@ def _dry_run(ready: Prepared, as_json: bool) -> None:
     request = request_of(ready, items_of(ready, sample), unchanged=lambda: None)
     if not as_json:
         click.echo(f"{sample.n_rows:,} rows, {sample.population:,} items, {len(sample.items):,} to ask about")
-    show_dry_run(structs.replace(ready.prepared, request=request), as_json)
+    show_dry_run(structs.replace(ready.prepared, request=request), as_json, first="--size")
 
 
-def _show(found: Backtest, period: Period) -> None:
+def _show(found: Backtest, asked: RunSummary, period: Period) -> None:
+    from harness.cli.summary import show_asked
     from harness.report.backtest.tables import headline, lead_lines, tables
     from harness.report.parts.tables import render
 
@@ -175,7 +180,7 @@ def _show(found: Backtest, period: Period) -> None:
         click.echo(headline(found, one, period))
     click.echo("\n".join(lead_lines(found)) + "\n")
     click.echo(render(tables(found, period), "terminal"))
-    click.echo(f"\nRun {found.run_id}: {found.status}; {found.path}")
+    show_asked(asked)
 
 
 def _write(found: Backtest, period: Period, mode: TextMode, said: dict[str, Any]) -> list[Path]:

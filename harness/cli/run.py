@@ -192,8 +192,8 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
     raise SystemExit(report.exit_code)
 
 
-def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
-    """Print what a run would ask and cost."""
+def show_dry_run(prepared: PreparedRun, as_json: bool, *, first: str = "--limit") -> None:
+    """Print what a run would ask and cost; ``first`` is the option by which a few items are asked first."""
     from harness.jobs.prompt_tokens import counts_of
     from harness.runner.dry_run import dry_run
     from harness.runner.measures import FEWEST
@@ -221,7 +221,7 @@ def show_dry_run(prepared: PreparedRun, as_json: bool) -> None:
     if "rule" in bases:
         notes.append(
             "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
-            f"--limit {2 * FEWEST} once, and the estimate rests on its answers."
+            f"{first} {2 * FEWEST} once, and the estimate rests on its answers."
         )
     if any(one.cost_usd is None for one in estimates.values()):
         unpriced = ", ".join(sorted(one.model_id for one in prepared.request.endpoints.values() if one.price is None))

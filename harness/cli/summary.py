@@ -29,22 +29,38 @@ def show_summary(summary: RunSummary) -> None:
         if summary.whole is None and (newer := newer_run(summary)):
             note(f"'latest' is {newer}, which was made after this run: name this one by its id.")
         return
+    for line in [*useless_lines(summary), _head(summary), *_outcome_lines(summary)]:
+        click.echo(line)
+    if summary.status == "incomplete":
+        _note_incomplete(summary)
+    elif summary.status == "invalid":
+        note(invalid_words(summary))
+    else:
+        click.echo(next_line(summary))
+
+
+def show_asked(summary: RunSummary) -> None:
+    """Print what the asking behind a result came to, below it, and how to go on where it has not ended."""
+    click.echo("\n" + (reused_lines(summary)[0] if summary.is_reused else _head(summary)))
+    if summary.status == "incomplete":
+        _note_incomplete(summary)
+    elif summary.status == "invalid":
+        note(invalid_words(summary))
+
+
+def _head(summary: RunSummary) -> str:
     from harness.report.parts import numbers
 
     calls = f"{numbers.count(summary.calls)} calls, {numbers.count(summary.cached)} answers from the journal"
     cost = f"{cost_words(summary)}, {numbers.duration(summary.wall_s)}"
     place = f"; {summary.path}" if summary.path else ""  # a run on a cluster that was stopped has none yet
-    head = f"Run {summary.run_id}: {summary.status}; {numbers.count(summary.items)} items, {calls}, {cost}{place}"
-    for line in [*useless_lines(summary), head, *_outcome_lines(summary)]:
-        click.echo(line)
-    if summary.status == "incomplete":
-        note(printable(going_on(summary.reason)))
-        if summary.reason == "budget":
-            note(budget_words(summary))
-    elif summary.status == "invalid":
-        note(invalid_words(summary))
-    else:
-        click.echo(next_line(summary))
+    return f"Run {summary.run_id}: {summary.status}; {numbers.count(summary.items)} items, {calls}, {cost}{place}"
+
+
+def _note_incomplete(summary: RunSummary) -> None:
+    note(printable(going_on(summary.reason)))
+    if summary.reason == "budget":
+        note(budget_words(summary))
 
 
 def _outcome_lines(summary: RunSummary) -> Iterator[str]:

@@ -25,7 +25,7 @@ from harness.jobs.run import execute
 from harness.measure.backtest import ANY, CandidateEffect, Drawn, decided_by, effect_of, size_for
 from harness.records import MISSING
 from harness.report.backtest.data import Backtest
-from harness.runner import InputFile, RunRequest
+from harness.runner import InputFile, RunRequest, RunSummary
 from harness.runs import Run, open_run
 
 BACKTESTS_FOLDER = "backtests"
@@ -103,11 +103,15 @@ def backtest(
     stream: TextIO | None = None,
     on_start: Callable[[], None] | None = None,
     on_rows: Callable[[int], None] | None = None,
+    on_asked: Callable[[RunSummary], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Backtest:
-    """Draw, ask, and estimate; where a precision is wanted, a pilot first says how many items that takes."""
+    """Draw, ask, and estimate; where a precision is wanted, a pilot first says how many items that takes.
+
+    Bounds on money and tokens are of both together: the sample is booked under the pilot's name.
+    """
     wanted = ready.wanted
-    found = _asked(ready, wanted.sample, None, stream, on_start, on_rows)
+    found = _asked(ready, wanted.sample, None, stream, on_start, on_rows, on_asked)
     if wanted.precision is None or found.status == "incomplete":
         return found
     sizes = [one for one in found.sizes.values() if one is not None]
@@ -123,7 +127,7 @@ def backtest(
         return found
     counts = {name: max(one.counts[name] for one in sizes) for name in most.counts}
     asked = dataclasses.replace(wanted.sample, size=sum(counts.values()), counts=counts)
-    return _asked(ready, asked, n_pilot, stream, on_start, on_rows)
+    return _asked(ready, asked, n_pilot, stream, on_start, on_rows, on_asked, ledger=found.run_id)
 
 
 def _asked(
@@ -133,12 +137,16 @@ def _asked(
     stream: TextIO | None,
     on_start: Callable[[], None] | None,
     on_rows: Callable[[int], None] | None,
+    on_asked: Callable[[RunSummary], None],
+    *,
+    ledger: str = "",
 ) -> Backtest:
     unchanged = pool_state(ready.pool)
     sample, recorded = draw_sample(ready, asked, on_rows)
-    request = request_of(ready, items_of(ready, sample), unchanged=unchanged)
+    request = request_of(ready, items_of(ready, sample), unchanged=unchanged, ledger=ledger)
     summary = execute(structs.replace(ready.prepared, request=request), stream=stream, on_start=on_start)
-    run = open_run(summary.run_id, request.runs_dir)
+    on_asked(summary)
+    run, said = open_run(summary.run_id, request.runs_dir), summary.as_dict()
     drawn, before = _drawn(ready, sample, recorded)
     asking = {one.id for one in request.candidates if getattr(one, "models_used", None) != ()}
     effects = tuple(effect_of(run, name, drawn, ready.baseline, asks=name in asking) for name in ready.judged)
@@ -154,7 +162,7 @@ def _asked(
         run_id=summary.run_id,
         path=summary.path,
         status=summary.status,
-        spent={"cost_usd": summary.as_dict()["cost_usd"], "calls": summary.calls, "cached": summary.cached},
+        spent={name: said[name] for name in ("cost_usd", "earlier_cost_usd", "unknown_usd", "calls", "cached")},
         drawn=drawn,
         effects=effects,
         sizes={one.candidate: size_for(half_width, one, drawn) for one in effects},
@@ -230,6 +238,11 @@ def _notes(
             notes.append(
                 f"not every row with a decision has one for {joined(uneven, most=4)}: shares are of the rows that do"
             )
+    if any(shift.after.value > one.items[ANY].after.value for one in effects for shift in one.items.values()):
+        notes.append(
+            "'any category' rests on what is recorded of every row, a category without a record on the sample alone: "
+            "its share can come out above that of any category, within the interval"
+        )
     for one in effects:
         left = [name for name in ready.shape.categories if name not in one.categories]
         if left:

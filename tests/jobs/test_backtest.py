@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from projects import write_project
+from stub_server import StubServer, completion
 
 from harness.cli import main
 from harness.core.design_changes import simple_random_size, stratified_sizes, weighted_change
@@ -171,6 +172,39 @@ def test_a_wanted_precision_takes_a_pilot_and_then_as_many_as_it_takes(folder, t
     assert after.low <= truth(rows)["flagged_after"] <= after.high
     assert len(said) == 1
     assert "in a simple random sample" in said[0]
+
+
+MODELS = """\
+models:
+  m:
+    provider: openai
+    base_url: "{url}"
+    model: m
+    params: {{max_tokens: 8}}
+    price: {{input_per_mtok: 1, output_per_mtok: 10}}
+"""
+PROMPT = "---\nprompt: p\nversion: 1\nanswer: label\nlabels: {none: [], spam: [spam]}\n---\n# user\n\n{{ item.text }}\n"
+
+
+def test_a_bound_is_of_pilot_and_sample_together_and_what_was_spent_is_told(tmp_path, monkeypatch):
+    """Each of them spent the whole of it, and the screen said neither what was spent nor how to go on."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+    spec = EVAL.replace("candidates:", "candidates:\n  v1: {prompt: p.md, model: m}")
+    place = write_project(tmp_path / "p", eval=spec)
+    (place / "old.yaml").write_text(OLD)
+    (place / "new.yaml").write_text(NEW)
+    (place / "p.md").write_text(PROMPT)
+    path = write(tmp_path / "pool.jsonl", pool_rows(3_000, seed=4))
+    sampled = ("--candidate", "v1", "--recorded", "action", "--size", 100, "--precision", 1, "--max-cost", 0.005)
+    kept = ("--runs-dir", tmp_path / "runs", "--cache", tmp_path / "c.sqlite")
+    with StubServer(lambda asked: completion("spam" if "casino" in asked.texts[0] else "none")) as server:
+        (place / "models.yaml").write_text(MODELS.format(url=server.url))
+        told = invoke(place / "eval.yaml", path, *sampled, *kept, code=5)
+    cost = len(server.seen) * 19e-6
+    assert len(server.seen) > 100
+    assert 0.004 < cost <= 0.005
+    assert f"(${cost:.4f} with earlier executions)" in told.stdout
+    assert "The next call might have gone past --max-cost" in told.stderr
 
 
 def test_a_one_percent_rate_to_a_twentieth_of_a_point_takes_152_000_simple_random_items():
