@@ -7,6 +7,7 @@ unknown name makes an answer unreadable.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,6 +21,7 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_-]+(?=\d)")
 _LOOSE = re.compile(r"[\s_-]+")
 
 
+@functools.lru_cache(maxsize=2_048)
 def loose(name: str) -> str:
     """A name without case, spaces, dashes and underscores; between two digits they part one number from the next.
 

@@ -294,7 +294,7 @@ def test_chat_fingerprint_is_json_without_keys():
     candidate = chat(inputs={"prompt": "p@12345678"})
     written = orjson.dumps(candidate.fingerprint).decode()
     assert '"model":"acme-mod-1"' in written
-    assert '"parser":"json-5"' in written
+    assert '"parser":"json-6"' in written
     assert "ACME_KEY" not in written
 
 

@@ -8,12 +8,13 @@ category: an answer that contradicts itself is unparsed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.candidates.parsers.base import ParseContext
-from harness.candidates.parsers.prose import clears, states
+from harness.candidates.parsers.degrees import goodness, is_absent, is_high, number_in
+from harness.candidates.parsers.denials import clears
+from harness.candidates.parsers.prose import states
 from harness.candidates.parsers.refusals import declines
 from harness.candidates.parsers.words import (
     ACTS,
@@ -25,20 +26,26 @@ from harness.candidates.parsers.words import (
     NEUTRAL,
     NOT,
     YES,
+    adjective_of,
     is_category_in,
-    is_high,
     is_unknown,
     judges,
-    number_in,
     says,
+    ticked,
     words_of,
 )
 
 RATIONALE_KEYS = ("rationale", "reason", "explanation")
 _PROSE = frozenset(
     (*RATIONALE_KEYS, "reasons", "reasoning", "justification", "analysis", "note", "notes", "message", "summary",
-     "description", "details", "thought", "thoughts")
+     "description", "details", "thought", "thoughts", "理由", "原因", "解释", "說明", "说明", "分析", "根拠", "이유",
+     "설명", "razón", "razon", "motivo", "explicación", "justificación", "raison", "explication", "begründung", "grund",
+     "motivazione", "explicação", "причина", "обоснование", "объяснение", "السبب")
 )  # fmt: skip
+_READ = frozenset(("categories", "scores"))
+"""What the format itself reads."""
+_ECHOING = frozenset(("message", "description", "summary", "details"))
+"""Those of them that may hold the words of the text."""
 _ECHO = frozenset(
     ("input", "text", "item", "comment", "comments", "content", "context", "original", "quote", "quotes", "evidence",
      "span", "spans", "example", "examples", "definition", "definitions", "metadata", "usage", "policy", "policies",
@@ -75,10 +82,6 @@ _CLASSES = _NAMES | {"class", "classification"}
 _ERRORS = frozenset(("error", "errors", "refusal", "refused"))
 _KINDS = frozenset(("violation", "violations", "violated", "violating", "type", "types", "category", "categories"))
 """Words of keys under which any name is one of a violation, but for a hedge."""
-_LINE = re.compile(
-    r"^[ \t*_#>|•-]*([^\W\d_][^:|\n*`]{0,38}[^\W_])[*_` \t]*[:|]([^|\n]*)(?:\|[^\n]*)?$(?!\n[ \t|:]*--)", re.MULTILINE
-)
-"""One of several lines or rows; the head of a table says nothing."""
 _VIOLATED = frozenset(("violation", "violations", "violates", "violating", "violated", "violative"))
 _FOUND = frozenset(("detected", "found", "triggered", "matched", "present", "confirmed"))
 _QUALIFIERS = frozenset(
@@ -121,52 +124,59 @@ _HARMS = frozenset(
 _KNOWN_KEYS = frozenset.union(
     _VERDICTS, _ACTIONS, _RESULTS, _CLASSES, _ERRORS, _PROSE, FOR, AGAINST, LEVELS, NOT, _ASIDE
 )
-_HIGH_OF_ANY = 5
+_HIGH_OF_ANY, _HIGH_OF_TEN = 5, 7
+_SAFETY = frozenset(
+    ("safety", "safe", "trust", "trustworthiness", "compliance", "appropriateness", "acceptability", "civility",
+     "harmlessness", "suitability")
+)  # fmt: skip
+"""Words of keys of a score that is the better the higher it is."""
+_DEGREE = frozenset(("rating", "assessment", "index", "percent", "percentage", "degree"))
 _WITHIN = frozenset(
     ("type", "name", "kind", "value", "code", "recommended", "primary", "secondary", "action", "actions")
 )
 """Keys of a verdict or an action under which it stands itself."""
-_TICKED = re.compile(r"^[ \t]*[-*+][ \t]+\[[xX]\][ \t]+([^\n:]{1,40})$", re.MULTILINE)
 _LONGEST_NAME = 4
 _HEDGES = frozenset(
     ("unlikely", "possible", "potential", "borderline", "unclear", "uncertain", "unsure", "minor", "low", "mild")
 )  # fmt: skip
 
 
-def fields_in(text: str) -> dict[str, str]:
-    r"""Lines of prose that are fields, and rows of tables: ``**Verdict:** unsafe``, ``hate: yes``, ``| hate | yes |``.
-
-    >>> fields_in("So:\n**Verdict:** Unsafe.\n| hate | yes |")
-    {'Verdict': 'Unsafe.', 'hate': 'yes'}
-    """
-    lines = ((found[1], found[2].strip(" \t*_`")) for found in _LINE.finditer(text))
-    ticked = {found[1].strip(): "yes" for found in _TICKED.finditer(text)}
-    return {name: value for name, value in lines if value} | ticked
-
-
 def denied(verdict: Mapping[str, Any], context: ParseContext, flagged: Collection[str]) -> bool:
     """Whether a verdict's own object says that nothing is violated, or not what it lists."""
     asked = None if context.only is None else context  # of several, "not spam" denies one that is not listed
-    return any(_denies(key, value, asked, context, flagged) for key, value in verdict.items())
+    return any(_denies(key, value, asked, context, flagged) for key, value in verdict.items() if key not in _READ)
 
 
 def _denies(name: str, value: Any, asked: ParseContext | None, context: ParseContext, flagged: Collection[str]) -> bool:
     words = _kernel(name)
-    if name.casefold() in RATIONALE_KEYS:
-        return isinstance(value, str) and clears(value, flagged, context)
+    if not _PROSE.isdisjoint(words_of(name)):
+        is_own = isinstance(value, str) and _ECHOING.isdisjoint(words_of(name))
+        return is_own and clears(value, flagged, context)
     if categories := context.names.resolve(name):
+        value = ticked(value)
         said = value if isinstance(value, bool | str) else value.get("violates") if isinstance(value, dict) else None
-        is_flagged = not context.names.has_crosswalk and not set(flagged).isdisjoint(categories)
+        is_flagged = not set(flagged).isdisjoint(categories)
+        if not is_flagged and isinstance(said, bool | str) and says(said) is True:
+            return True
+        is_flagged = is_flagged and not context.names.has_crosswalk
         return is_flagged and isinstance(said, bool | str) and says(said) is False
+    if _is_of(name, flagged, context):
+        value = ticked(value)
+        return says(value) is False if isinstance(value, bool | str) else is_absent(value)
     if not words:
         return False
+    if words & _SAFETY and words <= _SAFETY | _DEGREE and goodness(value):
+        return True
     if words <= _VERDICTS:
         return judges(value, asked) is False
     if words <= _DECIDING | _RESULTS:
         is_good = isinstance(value, str) and not FOR.isdisjoint(words_of(value))
         return is_good and judges(value) is False and words != {"status"}
     if words <= _VIOLATED:
+        value = ticked(value)
         return value in (False, []) or (isinstance(value, str) and says(value) is False)
+    if words & LEVELS and words <= LEVELS | AGAINST | _DEGREE:
+        return is_absent(value)
     return words <= FOR and isinstance(value, bool | str) and says(value, is_opposite=True) is False
 
 
@@ -241,7 +251,10 @@ def _is_yes(value: str) -> bool:
 def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bool:
     """Whether one field says that something is violated; a row is one of a list, and may name what it is about."""
     words = _kernel(name)
-    value = number_in(value) if _is_category(name, context) or not AGAINST.isdisjoint(words) else value
+    if _is_category(name, context) or not (AGAINST | FOR).isdisjoint(words):
+        value = ticked(number_in(value))
+    if words & _SAFETY and words <= _SAFETY | _DEGREE and goodness(value) is False:
+        return True
     if _is_category(name, context):
         is_listed = (
             isinstance(value, list) and bool(context.names.resolve(name)) and _lists(value, context, is_kind=True)
@@ -256,7 +269,8 @@ def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bo
         return isinstance(value, str) and is_high(value)
     if words & LEVELS and words <= LEVELS | _NAMES | AGAINST | {"assessment", "rating"}:
         is_said = isinstance(value, str | bool) and says(value) is True
-        is_top = type(value) is int and 5 <= value <= 10 and not {"severity", "level"}.isdisjoint(words_of(name))
+        least = _HIGH_OF_ANY if not {"severity", "level"}.isdisjoint(words_of(name)) else _HIGH_OF_TEN
+        is_top = isinstance(value, int | float) and least <= value <= 10
         return is_said or is_top or is_high(value) or _lists(value, context)
     is_denied, words = not NOT.isdisjoint(words), words - NOT
     if not words or (is_denied and not (words <= FOR | AGAINST and isinstance(value, str | bool))):
@@ -345,6 +359,15 @@ def _is_many(value: Any) -> bool:
 def _is_category(key: str, context: ParseContext) -> bool:
     """Whether a key names a category, alone or in words such as "is_spam" and "hate_score"."""
     return bool(context.names.resolve(key)) or is_category_in(words_of(key), FILL, context)
+
+
+def _is_of(key: str, flagged: Collection[str], context: ParseContext) -> bool:
+    """Whether a key is about a listed category: "is_hateful", "hate_score"; a crosswalk's name is not alone."""
+    words = [word for word in words_of(key) if word not in FILL]
+    if context.names.has_crosswalk or not words:
+        return False
+    named = context.names.resolve(" ".join(words)) or (adjective_of(words[0], context) if len(words) == 1 else ())
+    return not set(flagged).isdisjoint(named)
 
 
 def _kernel(key: str) -> frozenset[str]:

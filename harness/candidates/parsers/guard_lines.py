@@ -14,6 +14,7 @@ from typing import Any
 from harness.candidates import guard_names
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
+from harness.candidates.parsers.beside import unless_denied
 from harness.candidates.parsers.guards import codes_of
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import score_at
@@ -28,6 +29,8 @@ _FIELD = re.compile(
     r"\s*(.*?)[\s*_`\"',]*$",
     re.MULTILINE,
 )
+_OWN = re.compile(r"(?:user|prompt|response|request|safety(?: categor\w+)?$|harmful|categor|violated categor|refusal)")
+"""Fields of the guards themselves, what they say of a response among them."""
 _GOES_ON = re.compile(r",[ \t]*\n[ \t]*[^\s:\"{}][^:\n]*(?:\n|\Z)|,[ \t]*\n[ \t]*[SO]\d|\n[ \t]*[:,;]")
 _NUMBER = re.compile(r"^S\d{1,2}\s*[:.]\s*(?=[A-Za-z])")
 """The number of a name in the list that the prompt shows: "S8: Hate/Identity Hate"."""
@@ -78,7 +81,9 @@ def parse_nemotron(text: str, context: ParseContext) -> Parsed:
     listed = next(
         (fields[name] for name in ("safety categories", "categories", "violated categories") if name in fields), ""
     )
-    return _by_names(verdict, re.split(r"[,;]", listed), guard_names.NEMOTRON, context, guard_names.NEMOTRON_SPELLINGS)
+    listed_ones = re.split(r"[,;]", listed)
+    read = _by_names(verdict, listed_ones, guard_names.NEMOTRON, context, guard_names.NEMOTRON_SPELLINGS)
+    return _unless_denied(read, text, context)
 
 
 def _no_field(fields: Mapping[str, str], wanted: Sequence[str]) -> str:
@@ -103,8 +108,9 @@ def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
     if value == "controversial" and not context.header.strict:
         return decided(context, [], rationale="Controversial")
     if value == "safe" and all(name.strip().casefold() in NONE_WORDS for name in listed):
-        return decided(context, [])
-    return _by_names(value != "safe", listed, guard_names.QWEN, context, guard_names.QWEN_SPELLINGS)
+        return _unless_denied(decided(context, []), text, context)
+    read = _by_names(value != "safe", listed, guard_names.QWEN, context, guard_names.QWEN_SPELLINGS)
+    return _unless_denied(read, text, context)
 
 
 def parse_polyguard(text: str, context: ParseContext) -> Parsed:
@@ -117,7 +123,18 @@ def parse_polyguard(text: str, context: ParseContext) -> Parsed:
         return unparsed("no 'Harmful request' that is yes or no")
     listed = next((fields[name] for name in fields if name.startswith("request safety violation")), "")
     codes = codes_of(listed, "yes") or re.split(r"[,;\s]+", listed)
-    return _by_names(value == "yes", codes, tuple(guard_names.LLAMA_GUARD_3), context)
+    return _unless_denied(_by_names(value == "yes", codes, tuple(guard_names.LLAMA_GUARD_3), context), text, context)
+
+
+def _unless_denied(parsed: Parsed, text: str, context: ParseContext) -> Parsed:
+    """A verdict that was read, unless prose or fields beside the guard's own speak against it."""
+    answer = answer_text(text, context.reasoning)
+    objects = [
+        {name: value for name, value in one.items() if not _OWN.match(_plain_name(name))}
+        for one in json_objects(answer)
+    ]
+    beside = "" if objects else _FIELD.sub("", answer)
+    return unless_denied(parsed, [beside], context, objects=objects)
 
 
 def _by_names(
@@ -168,7 +185,8 @@ def parse_granite_guardian(text: str, context: ParseContext) -> Parsed:
         return unparsed("neither yes nor no")
     (value,) = values
     scores = score_at(context, text, start + max(at, 0), {"yes": ("yes",), "no": ("no",)}, "yes")
-    return decided(context, context.categories if value == "yes" else [], scores=scores)
+    read = decided(context, context.categories if value == "yes" else [], scores=scores)
+    return unless_denied(read, [_CONFIDENCE.sub("", _SCORE.sub("", answer))] if scored else [], context)
 
 
 def parse_cope(text: str, context: ParseContext) -> Parsed:
@@ -183,8 +201,8 @@ def parse_cope(text: str, context: ParseContext) -> Parsed:
     return decided(context, context.categories if bare == "1" else [], scores=scores)
 
 
-NEMOTRON = Parser(parse_nemotron, version=3)
-QWEN3GUARD = Parser(parse_qwen3guard, version=3)
-POLYGUARD = Parser(parse_polyguard, version=3)
-GRANITE_GUARDIAN = Parser(parse_granite_guardian, wants_logprobs=True, needs_one_category=True)
+NEMOTRON = Parser(parse_nemotron, version=4)
+QWEN3GUARD = Parser(parse_qwen3guard, version=4)
+POLYGUARD = Parser(parse_polyguard, version=4)
+GRANITE_GUARDIAN = Parser(parse_granite_guardian, version=2, wants_logprobs=True, needs_one_category=True)
 COPE = Parser(parse_cope, wants_logprobs=True, needs_one_category=True)

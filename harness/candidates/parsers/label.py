@@ -11,22 +11,34 @@ from __future__ import annotations
 import re
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.prose import clears, states
+from harness.candidates.parsers.beside import against
+from harness.candidates.parsers.marks import ALARMS, CALMS
+from harness.candidates.parsers.scan import whole_objects
 from harness.candidates.parsers.scores import shares_at
 from harness.candidates.parsers.text import answer_part, no_answer
-from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
+from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict, mark_at
+from harness.candidates.parsers.words import CROSSES, TICKS
 
 MIN_KNOWN_SHARE = 0.5
 """Below this share of probability on declared labels the token says too little to be a score."""
-_VALUE = r"[*_`\"'\])]*\s*(?:[:=?]|->|→)\s*[*_`\"'\[(]*"
+_VALUE = r"[*_`\"'\])]*\s*(?:[:=?(|\n]|->|→|\s[-–—])\s*[*_`\"'\[(]*"
 _END = r"(?=[*_`\"'\])}]*\s*(?:[.!]*\s*\Z|[,;|\n]))"
-DENIED = re.compile(rf"{_VALUE}(?:no|nope|false|not|0(?:\.[0-4]\d*|\.)?|[0-4]?\d(?:\.\d+)?\s?%){_END}", re.IGNORECASE)
+DENIED = re.compile(
+    rf"{_VALUE}(?:no|nope|false|not|0(?:\.[0-4]\d*|\.)?|[0-4]?\d(?:\.\d+)?\s?%|[{''.join(sorted(CROSSES))}]\ufe0f?){_END}",
+    re.IGNORECASE,
+)
+DOUBTED = re.compile(
+    r"[*_`\"'\])]*\s*(?:\?+\s*\Z"
+    r"|[(:,–—-]+\s*(?:unlikely|unsure|not sure|uncertain|maybe|perhaps|possibly|probably not)\b)",
+    re.IGNORECASE,
+)
 _ABSENT = re.compile(
-    rf"{_VALUE}(?:none|n/?a|absent|nothing|negative|not (?:present|detected|found|applicable|violated)){_END}",
+    rf"{_VALUE}(?:none|n/?a|absent|nothing|negative|not (?:present|detected|found|applicable|violated"
+    rf"|met|a violation)|no violation){_END}",
     re.IGNORECASE,
 )
 _ANOTHER = r"{value}[\w.%]+(?: \w+)?[*_`\"'\])]*\s*[,;|\n]\s*[-*•_`\"'\[\s]*(?:{labels})(?=[*_`\"'\])]*\s*(?:[:=]|\Z))"
-_EDGES = " \t\n*_`\"'“”>#.,:;!()-–—"
+EDGES = " \t\n*_`\"'“”>#.,:;!()-–—"
 
 
 def parse_label(text: str, context: ParseContext) -> Parsed:
@@ -36,10 +48,10 @@ def parse_label(text: str, context: ParseContext) -> Parsed:
     if not answer:
         return unparsed(no_answer(text))
     found = _verdict(answer, context)
-    against = found.reason if isinstance(found, NoVerdict) else _against(found, answer, context)
-    if isinstance(found, NoVerdict) or against:
-        return unparsed(f"no declared label: {against}")
-    rationale = answer[found.end :].strip(_EDGES) if len(answer[: found.at].strip()) < 20 else answer
+    reason = found.reason if isinstance(found, NoVerdict) else _against(found, answer, context)
+    if isinstance(found, NoVerdict) or reason:
+        return unparsed(f"no declared label: {reason}")
+    rationale = answer[found.end :].strip(EDGES) if len(answer[: found.at].strip()) < 20 else answer
     scores = label_scores(text, start + found.at, context)
     return decided(context, labels[found.choice], scores=scores, rationale=rationale or None)
 
@@ -54,11 +66,11 @@ def _against(found: Verdict, answer: str, context: ParseContext) -> str | None:
     listed = _ANOTHER.format(value=_VALUE, labels="|".join(map(re.escape, others)) or "(?!)")
     if re.compile(listed, re.IGNORECASE).match(answer, found.end):
         return "a value for each of several labels"
-    if not mine and states(rest, context):
-        return "it flags nothing, and prose that states a violation"
-    if mine and clears(rest, mine, context):
-        return "it flags something, and prose that says nothing is violated"
-    return None
+    if DOUBTED.match(answer, found.end):
+        return "the label is in doubt"
+    if (mark := mark_at(answer, found)) and mark not in (ALARMS if mine else TICKS | CALMS):
+        return "a mark beside it says something else, or nothing certain"
+    return against(mine, [rest.lstrip(EDGES)], context, objects=whole_objects(answer))
 
 
 def _verdict(answer: str, context: ParseContext) -> Verdict | NoVerdict:
@@ -89,4 +101,4 @@ def label_scores(text: str, at: int, context: ParseContext) -> dict[str, float]:
     }
 
 
-LABEL = Parser(parse_label, version=6)
+LABEL = Parser(parse_label, version=7)

@@ -33,6 +33,14 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_co
 """Not strict: models write raw line breaks inside strings, and those mean nothing else."""
 
 
+def whole_objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects of a worded answer; none where it holds none, or broken ones."""
+    try:
+        return json_objects(text) if "{" in text else []
+    except BrokenObjectError:
+        return []
+
+
 def json_objects(text: str) -> list[dict[str, Any]]:
     """The outermost JSON objects of a text, in order.
 

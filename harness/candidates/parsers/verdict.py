@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import Words
+from harness.candidates.parsers.marks import MARKS, has_marks, marked_choice, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,19 @@ _PREFIX = re.compile(
 )
 _WRAPPED = re.compile(r"\A[\s\W_]+|[\s\W_]+\Z")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060-\u2064\ufeff\u00ad]+")
+_UNMARKED = re.compile(f"[{''.join(sorted(MARKS))}]\ufe0f?")
+_BESIDE = " *_`\"'.!,()\ufe0f"
+_RUNS_ON = re.compile(
+    r"\b(?:not|is|as|are|was|be|being|called|considered|labell?ed|say|says|said|would|could|but|than|or|nor|and|of|a|an|the|no|never"
+    r"|which|that|isn't|it's|been|it)\W*\Z",
+    re.IGNORECASE,
+)
+_INTRODUCES = re.compile(
+    r"\b(?:categor(?:y|ies)|options?|choices?|labels\s+are|considered|possible|user|author|speaker|post|text|comment|message"
+    r"|says?|said|wrote|writes|quot\w+|reads?)\b[^\n]*\Z",
+    re.IGNORECASE,
+)
+"""Before a colon: what stands in the next line is somebody's words, or a list to choose from."""
 _SENTENCE_END = re.compile(r"[.!?;。！？।]\s|\n")
 
 
@@ -87,6 +101,14 @@ def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starter
         starters: Pattern of words that begin an explanation right behind the first word.
     """
     patterns = _compiled(tuple((choice, tuple(spelled)) for choice, spelled in words.items()), starters)
+    if has_marks(answer) or ("\n" in answer and ":" in answer):
+        if marked := marked_choice(answer, words):
+            return _marked(answer, marked, patterns)
+        rest = _without_rows(answer)
+        if marked is not None and _first(rest, patterns) is None and not any(_statements(rest, patterns)):
+            return NoVerdict("a list of the choices does not mark just one")
+        answer = answer if marked is None else rest
+        answer = _UNMARKED.sub(lambda found: " " * len(found[0]), answer)
     masked = patterns.echo.sub(lambda found: " " * len(found[0]), answer)
     if masked != answer and not any(char.isalnum() for char in masked):
         return NoVerdict("it repeats the choices instead of choosing")
@@ -94,12 +116,16 @@ def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starter
         return NoVerdict("a choice is torn apart by white space")
     first = _first(masked, patterns)
     stated = list(_statements(masked, patterns))
+    asked = [_verdict_of(one, patterns) for one in patterns.asked.finditer(masked)]
+    concluded = [_verdict_of(one, patterns) for one in patterns.concluded.finditer(masked)]
     if isinstance(first, NoVerdict):
         return first
     if first is None and not stated:
         return NoVerdict("none of the declared words stands where a verdict would")
     found = first or stated[-1]
-    if any(one.choice != found.choice for one in stated):
+    answered = [] if patterns.marked.search(masked) else asked
+    behind = [one for one in concluded if one.at > found.end]
+    if any(one.choice != found.choice for one in (*stated, *answered, *behind)):
         return NoVerdict("several verdicts that disagree")
     if _TAKEN_BACK.search(answer, found.end):
         return NoVerdict("the verdict is taken back")
@@ -112,6 +138,33 @@ def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starter
     return found
 
 
+def _marked(answer: str, choice: str, patterns: _Patterns) -> Verdict | NoVerdict:
+    """The verdict that a list of the choices marks."""
+    words = "|".join(_spelling(word) for word, other in patterns.words if other == choice)
+    rest = _without_rows(answer)
+    first = _first(rest, patterns)
+    if any(
+        not isinstance(one, Verdict) or one.choice != choice for one in (first, *_statements(rest, patterns)) if one
+    ):
+        return NoVerdict("several verdicts that disagree")
+    found = re.search(rf"(?<!\w)(?:{words})(?!\w)", answer, re.IGNORECASE)
+    return (
+        Verdict(choice, found.start(), found.end()) if found else NoVerdict("a marked choice that is not spelled out")
+    )
+
+
+def _without_rows(answer: str) -> str:
+    """The answer with spaces in the place of the rows of its lists and tables."""
+    lines = answer.splitlines(keepends=True)
+    return "".join(" " * (len(line) - 1) + line[-1:] if rows_of(line) else line for line in lines)
+
+
+def mark_at(answer: str, found: Verdict) -> str:
+    """The tick, cross or other mark that stands right beside a verdict, "" for none."""
+    before, behind = answer[: found.at].rstrip(_BESIDE), answer[found.end :].lstrip(_BESIDE)
+    return next((one for one in (before[-1:], behind[:1]) if one in MARKS), "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Patterns:
     words: tuple[tuple[str, str], ...]
@@ -121,6 +174,10 @@ class _Patterns:
     marked: re.Pattern[str]
     last: re.Pattern[str]
     """A word that is the last sentence."""
+    asked: re.Pattern[str]
+    """A word that answers a question."""
+    concluded: re.Pattern[str]
+    """A word that a sentence comes to: "..., so none."; it speaks only against another one."""
     begun: re.Pattern[str]
     """A word that begins a later line: "No.\\nYes, it does"."""
     echo: re.Pattern[str]
@@ -155,10 +212,20 @@ def _compiled(words: tuple[tuple[str, tuple[str, ...]], ...], starters: str) -> 
         re.compile(rf"{word}{_CLOSING}[.!。！]?{_CLOSING}\s*(?:</\w+>)?\s*\Z", flags),
         re.compile(rf"{_MARKED}(?<!\w){word}{follows}", flags),
         re.compile(rf"(?<=[.!?。！？])(?<!\d\.)\s+{word}[.!。！]?{_CLOSING}\s*\Z", flags),
+        re.compile(rf"\?[*_`\"']*\s+{word}{follows}", flags),
+        re.compile(
+            rf"\b(?:so|thus|therefore|hence|actually|instead|rather)[,:]?\s+(?:it(?:'s|\s+is)\s+)?[*_`\"']*{word}{_CLOSING}"
+            rf"[.!]*\s*(?=\Z|\n)",
+            flags,
+        ),
         re.compile(rf"(?<=\n){word}(?=[.,!。，！](?:\s|\Z))", flags),
         re.compile(rf"[(\[]?(?<!\w)(?:{any_of})['\"]?(?:\s*[/|]\s*|\s+or\s+)['\"]?(?:{any_of})(?!\w)[)\]]?", flags),
         re.compile(rf"{_CLOSING}\s*(?:(?:[,;/|+&]|or|and|but)\s*)*[*_`\"'“‘\[]*(?:{any_of})(?!\w)", flags),
     )  # fmt: skip
+
+
+def _verdict_of(found: re.Match[str], patterns: _Patterns) -> Verdict:
+    return Verdict(patterns.choice(found[1]), found.start(1), found.end(1))
 
 
 def _first(answer: str, patterns: _Patterns) -> Verdict | NoVerdict | None:
@@ -219,12 +286,12 @@ def _statements(answer: str, patterns: _Patterns) -> Iterator[Verdict]:
         sentence = before[begun:]
         if _HYPOTHETICAL.search(sentence) or _is_quoted(sentence):
             continue
-        found[one.start(1)] = Verdict(patterns.choice(one[1]), one.start(1), one.end(1))
+        found[one.start(1)] = _verdict_of(one, patterns)
     position = 0
     for line in answer.splitlines(keepends=True):
         for at in _beginnings(line):
             alone = patterns.alone.match(line, at)
-            if alone is not None:
+            if alone is not None and not _is_continued(answer[:position]):
                 place = position + alone.start(1)
                 found[place] = Verdict(patterns.choice(alone[1]), place, position + alone.end(1))
                 break
@@ -234,6 +301,18 @@ def _statements(answer: str, patterns: _Patterns) -> Iterator[Verdict]:
             place = one.start(1)
             found.setdefault(place, Verdict(patterns.choice(one[1]), place, one.end(1)))
     yield from (found[at] for at in sorted(found))
+
+
+def _is_continued(before: str) -> bool:
+    """Whether a line goes on with the one before it ("So it is not", "The author says:") and states nothing itself."""
+    line = before.rstrip().rpartition("\n")[2]
+    if not line:
+        return False
+    bare = line.rstrip(" *_`")
+    if bare.endswith(":"):
+        is_of_answer = re.search(rf"\b{_MARK}\b[^\n]*\Z", bare, re.IGNORECASE)
+        return bool(_HYPOTHETICAL.search(bare) or (_INTRODUCES.search(bare) and not is_of_answer))
+    return _RUNS_ON.search(bare) is not None
 
 
 def _is_quoted(before: str) -> bool:

@@ -14,8 +14,6 @@ from harness.candidates.parsers.base import ParseContext
 
 LIKELY: Final = 0.5
 """A fraction beside an empty list says from above here on that something is violated."""
-_HIGH_FROM: Final = 0.8
-"""A severity as a fraction, which is no probability, is high from here on."""
 
 AGAINST = frozenset(
     ("violation", "violations", "violate", "violates", "violating", "violative", "violated", "breaks", "unsafe",
@@ -72,7 +70,7 @@ NOT = frozenset(
 YES = frozenset(("yes", "true", "sí", "oui", "ja", "sim", "evet", "tak", "да", "是", "نعم", "はい", "예"))
 LEVELS = frozenset(("severity", "risk", "harm", "harms", "threat", "toxicity"))
 """What a severity is of, in keys and in values ("high risk")."""
-_HIGH = frozenset(("high", "critical", "severe", "extreme", "extremely", "serious"))
+HIGH = frozenset(("high", "critical", "severe", "extreme", "extremely", "serious"))
 FILL = frozenset(
     ("this", "it", "that", "the", "a", "an", "any", "content", "text", "post", "comment", "message", "item", "account",
      "user", "is", "are", "was", "be", "been", "has", "have", "contains", "does", "do", "should", "must", "to",
@@ -97,13 +95,12 @@ _KNOWN = _SILENT | AGAINST | ACTS
 
 _BAD_MARKS, _GOOD_MARKS = frozenset("❌✖✗✘🚫⛔🛑🔴👎"), frozenset("✅✔✓☑🟢👍")
 """What stands for a verdict in place of words."""
+TICKS, CROSSES = frozenset("✅✔✓☑"), frozenset("❌✖✗✘")
 _NO_GO = re.compile(r"\bno[-\s]?go\b", re.IGNORECASE)
 _LENGTH = 200
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"\bn/a\b|[^\W_]+(?:'[^\W_]+)*")
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:%|(?:/|out of)\s*(\d+(?:\.\d+)?))")
-"""A severity as a share: "9/10", "95%"."""
-_PART = re.compile(r"\s[-–—]+\s|\.(?=\s|$)|[,:;!?()\[\]|\n—–，。：；！？、（）]+")
+PART = re.compile(r"\s[-–—]+\s|\.(?=\s|$)|[,:;!?()\[\]|\n—–，。：；！？、（）]+")
 _REASON = re.compile(r"\s[-–—]+\s|[.:;(!\n—–]|\s(?:against|targeting|because|due to|directed at|towards?)\s")
 _HANDS_ON = re.compile(
     r"\b(?:pass|send|refer|hand|forward|route)(?:ed|s)?\s(?:\w+\s){0,2}to\s(?:\w+\s){0,2}"
@@ -111,6 +108,9 @@ _HANDS_ON = re.compile(
     re.IGNORECASE,
 )
 """An action that leaves it to somebody."""
+_SHORTEST_STEM, _LONGEST_END = 4, 5
+_VIOLATE = "violat"
+_KINDS_OF_TEXT = frozenset(("speech", "content", "language", "material"))
 _NUMBERED = re.compile(r"label[_ ]?([01])", re.IGNORECASE)
 """Names of classes that had none: of two, the second is the one that is looked for."""
 
@@ -141,7 +141,7 @@ def says(value: Any, context: ParseContext | None = None, *, is_opposite: bool =
         return None
     said: bool | None = None
     bare: bool | None = None
-    for part in _PART.split(value[:_LENGTH]):
+    for part in PART.split(value[:_LENGTH]):
         words = words_of(part)
         is_denied = not NOT.isdisjoint(words)
         rest = frozenset(word for word in words if word not in _SILENT and not word.isdigit())
@@ -214,40 +214,17 @@ def is_unknown(value: Any) -> bool:
     """
     words = words_of(value) if isinstance(value, str) else []
     rest = frozenset(words) - FILL
-    return bool(rest) and len(value.split()) <= 3 and (_KNOWN | FOR | LEVELS | _HIGH | NEUTRAL).isdisjoint(rest)
+    return bool(rest) and len(value.split()) <= 3 and (_KNOWN | FOR | LEVELS | HIGH | NEUTRAL).isdisjoint(rest)
 
 
-def is_high(value: Any) -> bool:
-    """Whether a severity or risk is a high one, given as words, as a fraction or as an object with ``level``.
+def ticked(value: Any) -> Any:
+    """A yes or a no that was given as a mark alone; anything else as it is.
 
-    >>> is_high("High risk"), is_high("high school"), is_high("medium"), is_high(0.97), is_high({"level": "high"})
-    (True, False, False, True, True)
+    >>> ticked("✅"), ticked("✗"), ticked("✅ Safe")
+    (True, False, '✅ Safe')
     """
-    if isinstance(value, dict):
-        return any(is_high(value.get(name)) for name in ("level", "rating", "severity", "intensity"))
-    if not isinstance(value, str):
-        return not isinstance(value, bool) and isinstance(value, int | float) and _is_high_number(value)
-    if found := _SHARE.fullmatch(value.strip()):
-        most = float(found[2] or 100)
-        return most > 0 and _HIGH_FROM <= float(found[1]) / most <= 1
-    parts = [frozenset(words_of(part)) - LEVELS - FILL for part in _PART.split(value)]
-    words = next(filter(None, parts[:2]), frozenset())
-    return bool(words) and words <= _HIGH and NOT.isdisjoint(words_of(value))
-
-
-def _is_high_number(value: float) -> bool:
-    """Of 1, or of 100: small whole numbers are levels of scales that nobody told."""
-    return (isinstance(value, float) and _HIGH_FROM <= value <= 1) or 100 * _HIGH_FROM <= value <= 100
-
-
-def number_in(value: Any) -> Any:
-    """A number that was written as text; anything else as it is.
-
-    >>> number_in("0.95"), number_in("95 %"), number_in("no")
-    (0.95, 0.95, 'no')
-    """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(%?)", value.strip()) if isinstance(value, str) else None
-    return value if found is None else float(found[1]) / (100 if found[2] else 1)
+    bare = value.strip().removesuffix("\ufe0f") if isinstance(value, str) else ""
+    return bare in TICKS if bare in TICKS | CROSSES else value
 
 
 def is_category_in(words: Sequence[str], known: frozenset[str], context: ParseContext | None) -> bool:
@@ -257,3 +234,29 @@ def is_category_in(words: Sequence[str], known: frozenset[str], context: ParseCo
         return False
     ends = range(unknown[-1] + 1, len(words) + 1)
     return any(context.names.resolve(" ".join(words[start:end])) for start in range(unknown[0] + 1) for end in ends)
+
+
+def adjective_of(word: str, context: ParseContext) -> tuple[str, ...]:
+    """Categories whose name a word is made of: "hateful" of ``hate`` and of ``hate_speech``, "violent" of ``violence``.
+
+    >>> from harness.candidates.names import NameIndex
+    >>> from harness.records import PromptHeader
+    >>> asked = ParseContext(PromptHeader("p", "json"), NameIndex(("hate_speech", "violence", "self_harm")))
+    >>> adjective_of("hateful", asked), adjective_of("violent", asked), adjective_of("harmful", asked)
+    (('hate_speech',), ('violence',), ())
+    """
+    if len(word) < _SHORTEST_STEM or word.startswith(_VIOLATE):
+        return ()
+    found: dict[str, None] = {}
+    for name in dict.fromkeys((*context.names.names, *context.categories)):
+        words = [one for one in words_of(name) if one not in _KINDS_OF_TEXT]
+        if len(words) == 1 and _is_made_of(word, words[0]):
+            found.update(dict.fromkeys(context.names.resolve(name) or (name,)))
+    return tuple(found)
+
+
+def _is_made_of(word: str, name: str) -> bool:
+    same = next(
+        (at for at, (one, two) in enumerate(zip(word, name, strict=False)) if one != two), min(len(word), len(name))
+    )
+    return same >= max(_SHORTEST_STEM, len(name) - _LONGEST_END) and len(word) - same <= _LONGEST_END

@@ -11,19 +11,22 @@ import re
 from typing import Literal
 
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
-from harness.candidates.parsers.label import DENIED
-from harness.candidates.parsers.prose import clears, states
+from harness.candidates.parsers.beside import against
+from harness.candidates.parsers.label import DENIED, DOUBTED
+from harness.candidates.parsers.marks import ALARMS, CALMS
 from harness.candidates.parsers.refusals import looks_like_refusal
+from harness.candidates.parsers.scan import whole_objects
 from harness.candidates.parsers.scores import score_at
 from harness.candidates.parsers.text import answer_part, no_answer
-from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict
-from harness.candidates.parsers.words import AGAINST, FOR, says
+from harness.candidates.parsers.verdict import NoVerdict, Verdict, find_verdict, mark_at
+from harness.candidates.parsers.words import AGAINST, CROSSES, FOR, TICKS, says
 from harness.candidates.parsers.words import words_of as spoken
 
 WORDS: dict[Literal["yes", "no"], tuple[str, ...]] = {"yes": ("yes",), "no": ("no",)}
 STARTERS = r"this|it|the|that|there|because|since|as|violat\w+|policy|violation"
 _MORE = re.compile(r"[ *_`\"')]*[.,:;!\n–—-]")
 """What parts a verdict from a statement: "No. Unsafe.", not "No violation"."""
+_GOES_ON = re.compile(r"[ \t]+\w")
 _QUESTION = re.compile(r"[.!\n]")
 _EDGES = " \t\n*_`\"'“”([{<>"
 _UNSURE = {"unsure", "uncertain", "unclear", "undetermined", "maybe", "n/a", "cannot determine"}
@@ -49,8 +52,8 @@ def parse_yes_no(text: str, context: ParseContext) -> Parsed:
     if isinstance(found, NoVerdict):
         return unparsed(f"neither yes nor no: {found.reason}")
     before, rest = answer[: found.at], answer[found.end :].lstrip(" .,:;!-–—*\n\"'`)")
-    if against := _against(found, answer, rest, context):
-        return unparsed(f"neither yes nor no: {against}")
+    if reason := _against(found, answer, rest, context):
+        return unparsed(f"neither yes nor no: {reason}")
     scores = score_at(context, text, start + found.at, words, "yes")
     rationale = rest if len(before.strip(" \n*_`\"'")) < 20 else answer
     flagged = context.categories if found.choice == "yes" else ()
@@ -69,12 +72,17 @@ def _against(found: Verdict, answer: str, rest: str, context: ParseContext) -> s
     asked = frozenset(spoken(_QUESTION.split(answer[: found.at].rstrip(_EDGES))[-1]))
     if not asked.isdisjoint(FOR) and asked.isdisjoint(AGAINST):
         return "it answers whether the text is allowed"
-    if found.choice == "no" and states(rest, context):
-        return "no, and prose that states a violation"
-    if found.choice == "yes" and clears(rest, context.categories, context):
-        return "yes, and prose that says nothing is violated"
-    return None
+    if DOUBTED.match(answer, found.end):
+        return "the word is in doubt"
+    if (mark := mark_at(answer, found)) and mark not in (TICKS | ALARMS if found.choice == "yes" else CROSSES | CALMS):
+        return "a mark beside it says something else, or nothing certain"
+    return against(
+        context.categories if found.choice == "yes" else (),
+        [answer[found.at :] if _GOES_ON.match(answer, found.end) else rest],
+        context,
+        objects=whole_objects(answer),
+    )
 
 
-YES_NO = Parser(parse_yes_no, version=6, wants_logprobs=True, needs_one_category=True)
-SHIELDGEMMA = Parser(parse_yes_no, version=6, wants_logprobs=True, needs_one_category=True)
+YES_NO = Parser(parse_yes_no, version=7, wants_logprobs=True, needs_one_category=True)
+SHIELDGEMMA = Parser(parse_yes_no, version=7, wants_logprobs=True, needs_one_category=True)
