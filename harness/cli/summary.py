@@ -61,6 +61,8 @@ def _note_incomplete(summary: RunSummary) -> None:
     note(printable(going_on(summary.reason)))
     if summary.reason == "budget":
         note(budget_words(summary))
+    elif summary.reason is not None and summary.reason.startswith("the first"):
+        note("Mend the prompt or the model before: what was answered is kept, and more of it would be of no use.")
 
 
 def _outcome_lines(summary: RunSummary) -> Iterator[str]:

@@ -24,7 +24,7 @@ from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
 from harness.runner.earlier import was_answered
 from harness.runner.endpoint import SHORTEST_MASKED
-from harness.runner.harmless import OF_TEXTS, is_of_texts
+from harness.runner.harmless import OF_TEXTS, blocks_all, is_of_texts
 from harness.runner.lookups import Lookups, Sought
 from harness.runner.places import Ticket
 from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
@@ -38,6 +38,7 @@ from harness.runner.targets import (
     failure_reason,
     is_about_setup,
     is_passing,
+    limit_history,
     own_limiter,
     slowed_words,
 )
@@ -93,17 +94,12 @@ class Caller:
             HarnessError: Every request failed alike, in a way that speaks of the set-up.
         """
         for target in self._targets.values():
-            reason = target.first.same_reason()
-            if reason is not None and is_about_setup(reason):
+            if (reason := target.first.same_reason()) is not None and is_about_setup(reason):
                 raise target.fatal("", reason, WRONG_SETUP)
 
     def limit_history(self) -> dict[str, Any]:
         """Per model, how its concurrency moved."""
-        return {
-            name: {"history": target.limiter.history, "rate_limited": target.limiter.n_429}
-            for name, target in sorted(self._targets.items())
-            if target.has_answered
-        }
+        return limit_history(self._targets)
 
     def slowed(self) -> str | None:
         """What holds calls back now, in words; None for nothing."""
@@ -179,8 +175,7 @@ class Caller:
                 has_answered=target.has_answered, n_put_off=tries.n_put_off,
             )  # fmt: skip
             decision = self._weighed(target, request, result, decision, tries.n, remaining_s - spent_s)
-            if isinstance(result, RawResponse):
-                target.has_answered = True
+            target.has_answered |= isinstance(result, RawResponse)
             if isinstance(decision, Wait) and decision.seconds < remaining_s - spent_s:
                 await self._around.sleep(decision.seconds)
                 spent_s += decision.seconds
@@ -394,6 +389,11 @@ class Caller:
             return False
         self.counts.calls += 1
         return await is_of_texts(target, request, self._transport, self._budget)
+
+    async def blocks_all(self, one: Request, other: Request) -> bool:
+        """Whether the model that blocked two texts blocks a harmless one too."""
+        self.counts.calls += 1
+        return await blocks_all(self._targets[other.model_id], one, other, self._transport, self._budget)
 
     def refuses_texts(self, models: Iterable[str]) -> bool:
         """Whether one of these refused the first texts, and answered a harmless one."""

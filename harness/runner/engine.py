@@ -17,14 +17,14 @@ from msgspec import Struct, field
 from harness.candidates.bases import stop_candidate
 from harness.errors import HarnessError
 from harness.records import Item
-from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction
+from harness.records.answers import NOT_ASKED, Answer, Candidate, Prediction, Request
 from harness.runner.ahead import WITHHELD, Ahead
 from harness.runner.asking import CHUNK_ITEMS, is_asked
 from harness.runner.budget import NO_USAGE, BudgetReached
 from harness.runner.calls import Caller
 from harness.runner.deciding import Deciding
 from harness.runner.endpoint import Endpoint
-from harness.runner.first_calls import FirstCalls
+from harness.runner.first_calls import FIRST, FirstCalls
 from harness.runner.groups import groups_of
 from harness.runner.measures import Measures
 from harness.runner.replies import Closed, Stopped, first_of
@@ -41,7 +41,8 @@ LAST_ROWS_S = 0.2
 """For the rows of calls that have just ended, after a stop."""
 TURN_S = 0.02
 WATCHED = frozenset({"unparsed", "refused", "rejected", "error"})
-"""Outcomes that no first row but these: the set-up is wrong. A provider's blocks may be the items' own."""
+"""Outcomes that no first row but these: the set-up is wrong. A provider's blocks may be the items' own and
+are looked into."""
 
 
 class _End(Enum):
@@ -66,6 +67,10 @@ class _Stream(Struct):
     unfinished: dict[int, Deciding] = field(default_factory=dict)
     has_room: asyncio.Event = field(default_factory=asyncio.Event)
     first: FirstCalls = field(default_factory=FirstCalls)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the first items have told whether the set-up works: no others are begun before."""
+    blocked: list[Request] = field(default_factory=list)
+    """What the first of them asked, as long as each was blocked by the provider."""
     reason: str | None = None
     """Why it stops alone, where the others go on."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -254,6 +259,8 @@ class Engine:
         self._on_row(row)
         if number is not None and not stream.first.is_proven:
             self._check_first(stream, number, row)
+        if number is not None and stream.first.is_settled and len(stream.blocked) < FIRST:
+            stream.opened.set()
 
     async def _work(self, stream: _Stream) -> None:
         try:
@@ -266,11 +273,20 @@ class Engine:
                     stream.unfinished[sequence] = one
                     if stream.reason is not None:  # told by the rows that were made on the way to this unit
                         return
-                    number = stream.first.begin()
+                    number, requests = stream.first.begin(), one.requests
+                    if number >= FIRST and not stream.opened.is_set():
+                        await stream.opened.wait()
+                        if self._why_over(stream) is not None:
+                            return
                     await self._has_room(stream, sequence)
                     await self._followed(one)
                     del stream.unfinished[sequence]
-                    self._put(stream, sequence, one.row(), number)
+                    row = one.row()
+                    if number < FIRST and row.answer.outcome == "blocked" and requests and not row.is_cached:
+                        stream.blocked.append(requests[0])
+                    self._put(stream, sequence, row, number)
+                    if not stream.opened.is_set() and len(stream.blocked) == FIRST:
+                        await self._look_into_blocks(stream, row)
                 else:
                     await self._has_room(stream, stream.n_begun)
                 if self._clock() - self._turn_began > TURN_S:
@@ -316,6 +332,9 @@ class Engine:
         """Stop a candidate whose first rows all failed alike: its answers cost money, and none can be read."""
         answer = row.answer
         ends_alone = stream.candidate.id in self._request.stop_alone
+        if answer.outcome == "blocked" and not row.is_cached:  # looked into when all are
+            stream.first.failed(number, "")
+            return
         if answer.outcome not in WATCHED or (row.is_cached and not ends_alone):
             stream.first.succeeded()
             return
@@ -326,14 +345,27 @@ class Engine:
             return
         if answer.outcome == "error" and row.response_key is None:  # its own fault: nobody was asked
             raise HarnessError(f"candidate '{stream.candidate.id}': {answer.error}")
-        if answer.outcome != "error" and self._n_rows >= 2 * len(stream.first):
-            said = f": {answer.error}" if answer.error else ""
-            why = f"the first {len(stream.first)} answers to candidate '{stream.candidate.id}' were all "
-            why += f"{answer.outcome}{said}"
-            if ends_alone:
-                stream.reason = self.stopped[stream.candidate.id] = why
-            else:
-                self.stop(why)
+        if answer.outcome != "error":
+            self._stop_first(stream, row)
+
+    def _stop_first(self, stream: _Stream, row: Prediction, more: str = "") -> None:
+        """Stop a candidate whose first rows ended like this one; not in a run that is hardly longer."""
+        answer, n = row.answer, len(stream.first)
+        if self._n_rows < 2 * n:
+            return
+        said = f": {answer.error}" if answer.error else ""
+        why = f"the first {n} answers to candidate '{stream.candidate.id}' were all {answer.outcome}{more}{said}"
+        if stream.candidate.id in self._request.stop_alone:
+            stream.reason = self.stopped[stream.candidate.id] = why
+        else:
+            self.stop(why)
+
+    async def _look_into_blocks(self, stream: _Stream, row: Prediction) -> None:
+        """The provider blocked the first texts: a set may be sorted by harm, so a harmless text is asked."""
+        if await self._caller.blocks_all(stream.blocked[0], stream.blocked[-1]):
+            self._stop_first(stream, row, ", and so was a harmless text")
+        stream.first.succeeded()
+        stream.opened.set()
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

@@ -84,5 +84,10 @@ class FirstCalls:
                 kinds.append(reason)
         return "; or: ".join(kinds) if len(kinds) <= max(1, len(self._ends) // REQUESTS_A_REASON) else None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known what became of the first: something was answered, or all of them have ended."""
+        return self.is_proven or len(self._ends) >= self._n
+
     def __len__(self) -> int:
         return len(self._ends)

@@ -1,4 +1,4 @@
-"""Whether the first refusals are those of texts alone: a harmless text is asked before they end a run.
+"""Whether the first refusals, or blocks, are those of texts alone: a harmless text is asked before they end a run.
 
 Decides what is asked: what two refused requests have in common, with a harmless text where they differ. A filter may
 refuse the first ten texts of a set that is sorted by label, in words that nobody knows; a set-up that is wrong refuses
@@ -12,10 +12,12 @@ import re
 
 import orjson
 
+from harness.candidates.outcomes import meaning_of
+from harness.candidates.responses import meaning_of_failed
 from harness.records.answers import Request
 from harness.runner.budget import NOTHING, Budget, amount_of
 from harness.runner.targets import Target
-from harness.runner.transport import Transport, TransportError
+from harness.runner.transport import RawResponse, Transport, TransportError
 from harness.runner.usage import usage_of
 
 HARMLESS = "Hello, how are you?"
@@ -29,24 +31,39 @@ OF_TEXTS = frozenset({400, 403, 422, 451})
 async def is_of_texts(target: Target, refused: Request, transport: Transport, budget: Budget) -> bool:
     """Ask a harmless text; whether it is answered, so that what was refused was refused for what it says."""
     asked = None if target.first.asked is None else harmless(target.first.asked, refused)
-    if asked is None:
+    result = None if asked is None else await _answer(target, asked, transport, budget)
+    target.refuses_texts = result is not None and 200 <= result.status < 300
+    return target.refuses_texts
+
+
+async def blocks_all(target: Target, one: Request, other: Request, transport: Transport, budget: Budget) -> bool:
+    """Ask a harmless text after two that a provider blocked; whether that is blocked as well."""
+    asked = harmless(one, other)
+    result = None if asked is None else await _answer(target, asked, transport, budget)
+    if result is None:
         return False
+    is_answer = 200 <= result.status < 300
+    said = meaning_of(result.status, result.document) if is_answer else meaning_of_failed(result.status, result.body)
+    return said.kind == "blocked"
+
+
+async def _answer(target: Target, asked: Request, transport: Transport, budget: Budget) -> RawResponse | None:
+    """What comes back, while all others wait; None where money or the server is not there."""
     most = target.most_of(asked.body)
     if not budget.has_room(most):
-        return False
+        return None
     budget.hold(most)
     actual, target.looking = None, asyncio.Event()
     try:
         result = await transport.post(target.endpoint, asked.route, asked.body, target.endpoint.limits.timeout_s)
-        target.refuses_texts = 200 <= result.status < 300
         usage = usage_of(result.document)
-        actual = amount_of(usage, target.endpoint.price) or (None if target.refuses_texts else NOTHING)
+        actual = amount_of(usage, target.endpoint.price) or (None if 200 <= result.status < 300 else NOTHING)
+        return result
     except TransportError:
-        return False
+        return None
     finally:
         budget.settle(most, actual)
         target.looking.set()
-    return target.refuses_texts
 
 
 def harmless(one: Request, other: Request) -> Request | None:

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.candidates.failure_words import SET_UP_STATUSES
@@ -144,6 +145,15 @@ class Target:
             f"rate limit of model '{self.endpoint.model_id}': the server asks to come back in {time_text(wait_s)}, "
             f"at {back:%Y-%m-%d %H:%M} UTC"
         )
+
+
+def limit_history(targets: Mapping[str, Target]) -> dict[str, Any]:
+    """Per model, how its concurrency moved."""
+    return {
+        name: {"history": target.limiter.history, "rate_limited": target.limiter.n_429}
+        for name, target in sorted(targets.items())
+        if target.has_answered
+    }
 
 
 def failure_reason(result: RawResponse | TransportError, error: str | None, body: bytes = b"") -> str:

@@ -27,6 +27,8 @@ ASKED_AGAIN = "every answer; the same command asks only for what is missing"
 FAULTS = (
     Fault("400, 403, 413 or 422 for one item", "outcome `rejected` with the server's words; asked once", "all items: the row counts as the fallback"),
     Fault("400, 403, 413 or 422 for every item", "a harmless text is asked in their place; refused too, the run ends within ten items with the server's words, exit code 1; answered, each text's refusal is its own outcome `rejected`", "what was answered before"),
+    Fault("every answer is empty, says nothing that can be read, or is blocked", "the run ends after ten items with the reason (of blocks: once a harmless text is blocked too); status `incomplete`, exit code 5", ASKED_AGAIN),
+    Fault("the provider blocks the first texts, and no harmless one", "outcome `blocked` each; one harmless text is asked, and the run goes on", "all items: the rows count as the fallback"),
     Fault("refusals of all that differ", "ids, times and texts in them make no other reason, nor do two or three servers with words of their own: the run ends as above", "what was answered before"),
     Fault("404 for one item", "outcome `error`: status 404", ITEM),
     Fault("401 once", "nothing: asked again", ONCE),

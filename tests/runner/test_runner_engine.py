@@ -278,7 +278,8 @@ def test_a_400_is_the_items_own(tmp_path):
 
 
 def test_a_content_filter_on_every_item_is_no_wrong_setup(tmp_path):
-    transport = FakeTransport(lambda text, attempt: failure(400, "blocked", "content_filter"))
+    blocked = failure(400, "blocked", "content_filter")
+    transport = FakeTransport(lambda text, attempt: blocked if text.startswith("text number") else None)
     assert run(make_request(tmp_path), transport).counts == {"v1": {"blocked": 20}}
 
 
@@ -324,7 +325,7 @@ def test_rate_limits_alone_never_stop_a_run_early(tmp_path):
 
 def test_different_400s_do_not_stop_the_run(tmp_path):
     said = ["too long", "names a person", "no language", "a bare link"]
-    transport = FakeTransport(lambda text, attempt: failure(400, said[int(text[-1]) % 4]))
+    transport = FakeTransport(lambda text, attempt: failure(400, said[ord(text[-1]) % 4]))
     assert run(make_request(tmp_path), transport).counts == {"v1": {"blocked": 20}}
 
 
