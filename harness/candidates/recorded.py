@@ -21,8 +21,9 @@ import orjson
 from harness.candidates.bases import Local
 from harness.candidates.names import NameIndex, apply_thresholds, map_decisions, map_scores
 from harness.errors import FileError, HarnessError, raise_all
+from harness.files.golden.jsonl import JSON_LINES, refuse_other_lines, why_no_json
 from harness.files.kinds import Doubt, Kind, NamedFile
-from harness.files.text import counted, joined, quoted, require_file, shortened, suggestion
+from harness.files.text import counted, joined, quoted, refuse_utf16, require_file, shortened, suggestion
 from harness.records import CandidateSpec, Item
 from harness.records.answers import NOT_ASKED, OUTCOMES, WITHHELD, Answer
 from harness.records.evals import Threshold
@@ -37,7 +38,7 @@ MAX_FAULTS = 20
 MOST_NUMBER = 1e9
 """Most dollars or milliseconds of one decision: sums of a million of these are still numbers."""
 _KNOWN = frozenset(FIELDS)
-_DECISION_TYPES, _DECISIONS = frozenset((int, type(None))), frozenset((0, 1, None))
+_DECISION_TYPES, _DECISIONS = frozenset((int, bool, type(None))), frozenset((0, 1, None))
 _NUMBERS = ("latency_ms", "cost_usd")
 
 
@@ -137,15 +138,20 @@ def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, Thresho
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
             digest.update(raw)
+            if number == 1:
+                refuse_utf16(path, raw)
             line = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
             if not line:
                 continue
+            if not lines and not faults:
+                _refuse_other_form(path, line)
             try:
                 row = _checked(path, number, line, names, thresholds or {})
-                if row["id"] in lines:
+                item_id = str(row["id"])
+                if item_id in lines:
                     raise FileError(
                         str(path),
-                        f"decides item '{shortened(row['id'])}' again (first on line {first_line[row['id']]})",
+                        f"decides item '{shortened(item_id)}' again (first on line {first_line[item_id]})",
                         line=number,
                         allowed="each id once",
                         next_step="keep one of the rows",
@@ -155,12 +161,23 @@ def read_recorded(path: Path, names: NameIndex, thresholds: Mapping[str, Thresho
                 if len(faults) == MAX_FAULTS:
                     break
                 continue
-            lines[row["id"]], first_line[row["id"]] = line, number
+            lines[item_id], first_line[item_id] = line, number
             used.update(row.get("decisions") or (), row.get("scores") or ())
     raise_all(faults)
     if not lines:
         raise FileError(str(path), "has no rows", allowed="one decision per line", next_step="fill the file")
     return RecordedRows(path, lines, frozenset(used), digest.hexdigest())
+
+
+def _refuse_other_form(path: Path, line: bytes) -> None:
+    """One message for a file that is not JSON lines at all, by the first of its lines."""
+    if line[:1] == b"[":
+        step = f"write each object on a line of its own: jq -c '.[]' {path} > NEW.jsonl"
+        raise FileError(str(path), "holds a JSON array", line=1, allowed=JSON_LINES, next_step=step)
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        refuse_other_lines(path, line)
 
 
 def _checked(
@@ -172,15 +189,16 @@ def _checked(
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise fault(f"is not JSON: {error.msg}", "one JSON object per line", "correct the line") from None
+        found, hint = why_no_json(line, error)
+        raise fault(found, JSON_LINES, hint) from None
     if not isinstance(row, dict):
-        raise fault(f"is {quoted(row)}", "one JSON object per line", "correct the line")
+        raise fault(f"is {quoted(row)}", JSON_LINES, "write one object {...} per line")
     if not _KNOWN.issuperset(row):
         name = next(name for name in row if name not in _KNOWN)
         hint = suggestion(name, FIELDS, "remove it")
         raise fault("is not a known field", ", ".join(FIELDS), hint, shortened(name))
-    if not isinstance(row.get("id"), str) or not row["id"]:
-        raise fault(f"is {quoted(row.get('id'))}", "the id of an item, a string", "add the id", "id")
+    if type(row.get("id")) not in (str, int) or row["id"] == "":
+        raise fault(f"is {quoted(row.get('id'))}", "the id of an item, text or a whole number", "add the id", "id")
     for part in ("decisions", "scores"):
         if not isinstance(row.get(part, {}), dict):
             raise fault(f"is {quoted(row[part])}", "a mapping of categories", "write {category: value}", part)
@@ -192,8 +210,8 @@ def _checked(
     values = decisions.values()
     is_plain = _DECISION_TYPES.issuperset(map(type, values)) and _DECISIONS.issuperset(values)
     for name, value in () if is_plain else decisions.items():
-        if not (value is None or (type(value) is int and value in (0, 1))):
-            raise fault(f"is {quoted(value)}", "1, 0 or null", "correct the decision", shortened(f"decisions.{name}"))
+        if not (value is None or (type(value) in (int, bool) and value in (0, 1))):
+            raise fault(f"is {quoted(value)}", "1, 0 or null, true or false", "correct the decision", shortened(f"decisions.{name}"))
     for name, value in row.get("scores", {}).items():
         if type(value) not in (int, float) or not 0 <= value <= 1:
             here = shortened(f"scores.{name}")

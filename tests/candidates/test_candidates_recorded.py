@@ -36,6 +36,37 @@ def test_recorded_row_is_the_answer(tmp_path):
     assert (answer.latency_ms, answer.cost_usd, answer.rationale) == (120, 0.01, "slur")
 
 
+def test_recorded_ids_and_decisions_may_be_written_as_labels_are(tmp_path):
+    """A golden set took whole numbers as ids and true as a label; its recorded decisions did not."""
+    candidate = recorded(tmp_path, {"id": 7, "decisions": {"hate": True, "spam": False}})
+    candidate.check_ids(["7"])
+    assert dict(candidate.rows.lines).keys() == {"7"}
+    (tmp_path / "more").mkdir()
+    decided = recorded(tmp_path / "more", {"id": "i1", "decisions": {"hate": True, "spam": False}})
+    assert local(decided, item()).decisions == {"hate": 1, "spam": 0}
+    with pytest.raises(HarnessError, match="decides item '7' again"):
+        recorded(tmp_path, {"id": 7, "decisions": {}}, {"id": "7", "decisions": {}})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{\n"id": "i1",\n"decisions": {}\n}\n', "begins an object that does not end on its line"),
+        ('[\n{"id": "i1"}\n]\n', "(?s)holds a JSON array.*jq -c"),
+        ('[{"id": "i1"}]\n', "(?s)holds a JSON array.*jq -c"),
+        ("id,hate\n", "(?s)is not JSON: 'id,hate'.*write one object"),
+    ],
+)
+def test_recorded_files_in_other_forms_are_one_fault(tmp_path, content, message):
+    (tmp_path / "d.jsonl").write_text(content)
+    with pytest.raises(HarnessError, match=message) as caught:
+        read_recorded(tmp_path / "d.jsonl", NAMES)
+    assert str(caught.value).count("d.jsonl:") == 1
+    (tmp_path / "d.jsonl").write_bytes('{"id": "i1"}\n'.encode("utf-16"))
+    with pytest.raises(HarnessError, match="looks like UTF-16"):
+        read_recorded(tmp_path / "d.jsonl", NAMES)
+
+
 def test_recorded_item_without_a_row_is_a_missing_pair(tmp_path):
     answer = local(recorded(tmp_path, {"id": "other", "decisions": {"hate": 1}}), item())
     assert (answer.outcome, answer.error, answer.decisions) == ("not_asked", "no recorded decision", {})
@@ -98,13 +129,14 @@ def test_recorded_names_map_by_the_crosswalk(tmp_path):
         ("{", ":2: is not JSON"),
         ("[]", ":2: is an empty list"),
         ({"decisions": {"hate": 1}}, ":2: field 'id' is null"),
-        ({"id": 7, "decisions": {"hate": 1}}, ":2: field 'id' is 7"),
+        ({"id": 7.5, "decisions": {"hate": 1}}, ":2: field 'id' is 7.5"),
+        ('{"id": "i2", "scores": {"hate": NaN}}', "(?s):2: has NaN, which is not JSON.*write null"),
         ({"id": "i1", "decisions": {"hate": 0}}, r":2: decides item 'i1' again \(first on line 1\)"),
         ({"id": "i2", "decision": {"hate": 0}}, r"(?s):2: field 'decision' is not a known field.*'decisions'"),
         ({"id": "i2"}, ":2: field 'decisions' is missing"),
         ({"id": "i2", "decisions": [1]}, ":2: field 'decisions' is a list"),
         ({"id": "i2", "decisions": {"hat": 1}}, r"(?s):2: field 'decisions.hat' is not a known category.*'hate'"),
-        ({"id": "i2", "decisions": {"hate": True}}, ":2: field 'decisions.hate' is true"),
+        ({"id": "i2", "decisions": {"hate": "yes"}}, ":2: field 'decisions.hate' is 'yes'"),
         ({"id": "i2", "decisions": {"hate": 2}}, ":2: field 'decisions.hate' is 2"),
         ({"id": "i2", "decisions": {"hate": 0.5}}, ":2: field 'decisions.hate' is 0.5"),
         ({"id": "i2", "scores": {"hate": 1.5}}, ":2: field 'scores.hate' is 1.5"),

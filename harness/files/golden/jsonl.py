@@ -29,6 +29,7 @@ from harness.files.text import decode, refuse_utf16, shortened
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+JSON_LINES = "one JSON object per line, UTF-8"
 MAX_LINE_BYTES = 16_000_000
 _CHUNK = 1_000
 _BLOCK_BYTES = 1 << 17
@@ -126,12 +127,13 @@ class _Reading:
                 is_read = True
             except orjson.JSONDecodeError as error:
                 if index == 0:
-                    _refuse_other_lines(self._path, line)
+                    refuse_other_lines(self._path, line)
                 if not line.strip():
                     self.blank = index if self.blank is None else self.blank
                     self.index += 1
                     return
-                _json_fault(self._faults, index, line, error)
+                found, hint = why_no_json(line, error)
+                self._faults.add(index, None, found, JSON_LINES, hint)
         if self.blank is not None:
             _line_fault(self._faults, self.blank, "is blank", "remove the blank line")
             for _ in range(self.blank, index):
@@ -181,7 +183,7 @@ def _line_fault(faults: Faults, index: int, found: str, next_step: str) -> None:
     faults.add(index, None, found, f"one JSON object per line, at most {MAX_LINE_BYTES:,} bytes", next_step)
 
 
-def _refuse_other_lines(path: Path, line: bytes) -> None:
+def refuse_other_lines(path: Path, line: bytes) -> None:
     """One message where the whole file is written otherwise: an object over several lines, or line ends of old."""
     if line.lstrip()[:1] != b"{":
         return
@@ -192,17 +194,15 @@ def _refuse_other_lines(path: Path, line: bytes) -> None:
         found = "begins an object that does not end on its line"
         hint = f"write each object on one line: jq -c . {path} > NEW.jsonl"
     if found:
-        raise FileError(str(path), found, line=1, allowed="one JSON object per line, UTF-8", next_step=hint)
+        raise FileError(str(path), found, line=1, allowed=JSON_LINES, next_step=hint)
 
 
-def _json_fault(faults: Faults, index: int, line: bytes, error: orjson.JSONDecodeError) -> None:
-    """Say why a line is not JSON, in the user's terms."""
-    allowed = "one JSON object per line, UTF-8"
+def why_no_json(line: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
+    """Why a line is not JSON, in the user's terms, and what to do."""
     try:
         text = decode(Path(), line)
     except FileError as fault:
-        faults.add(index, None, fault.found + " of the line", allowed, fault.next_step or "save the file as UTF-8")
-        return
+        return fault.found + " of the line", fault.next_step or "save the file as UTF-8"
     column = cast("int", getattr(error, "colno", 0))
     near = text[max(0, column - 1) :]
     bad_number = re.match(r"-?(NaN|Infinity)", near) or re.search(r"[:\[,]\s*(-?(?:NaN|Infinity))\b", text)
@@ -219,7 +219,7 @@ def _json_fault(faults: Faults, index: int, line: bytes, error: orjson.JSONDecod
     else:
         found = f"is not JSON: {shortened(error.msg.split(': line')[0])} at character {column}"
         hint = "write each object on one line, with names in double quotes"
-    faults.add(index, None, found, allowed, hint)
+    return found, hint
 
 
 def repeated_key(line: bytes, row: Any) -> str | None:
