@@ -211,7 +211,12 @@ def _checked(
     is_plain = _DECISION_TYPES.issuperset(map(type, values)) and _DECISIONS.issuperset(values)
     for name, value in () if is_plain else decisions.items():
         if not (value is None or (type(value) in (int, bool) and value in (0, 1))):
-            raise fault(f"is {quoted(value)}", "1, 0 or null, true or false", "correct the decision", shortened(f"decisions.{name}"))
+            raise fault(
+                f"is {quoted(value)}",
+                "1, 0 or null, true or false",
+                "correct the decision",
+                shortened(f"decisions.{name}"),
+            )
     for name, value in row.get("scores", {}).items():
         if type(value) not in (int, float) or not 0 <= value <= 1:
             here = shortened(f"scores.{name}")

@@ -180,7 +180,11 @@ def _failure_notes(candidate: CandidateScore) -> list[str]:
 
 def macro_notes(candidate: CandidateScore) -> list[str]:
     """Over how many categories an average is, where it is not over all."""
-    reasons = {f"{metric} over {result.reason}" for metric, result in candidate.macro.items() if result.reason}
+    reasons = {
+        f"{metric} {'' if result.reason.startswith('undefined') else 'over '}{result.reason}"
+        for metric, result in candidate.macro.items()
+        if result.reason
+    }
     return [f"macro average: {'; '.join(sorted(reasons))}"] if reasons else []
 
 

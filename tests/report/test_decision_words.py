@@ -1,6 +1,7 @@
 """What the first screen says of a result that is invalid, and of harm that lies in one place."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -62,6 +63,46 @@ def test_a_gate_of_stored_rows_tells_the_missing_ones(tmp_path):
     run = open_run(str(path), tmp_path)
     told = gate_runs(run[after.id], run[before.id]).findings[0]
     assert (told.kind, told.fact, told.evidence.n) == ("invalid", "missing_pairs", 100)
+
+
+def undefined(reason):
+    return MetricResult(math.nan, math.nan, math.nan, 0, 0, reason)
+
+
+def test_a_gain_where_no_item_can_be_flagged_wrongly_is_no_reason_to_roll_out():
+    """A candidate that flags everything was to be rolled out, where every item of the set violates."""
+    rose = [MetricResult(value, value - 0.01, value + 0.01, 500) for value in (0.5, 1.0, 0.5)]
+    nothing = undefined("no non-violating items")
+    cells = (
+        Cell("hate", "recall", *rose, p_value=1e-9, p_holm=1e-9),
+        Cell("hate", "fpr", nothing, nothing, nothing, p_value=math.nan, p_holm=math.nan),
+    )
+    found = decide("v2", "v1", pair_findings(PairEvidence("v1", "v2", {"hate": About("Hate")}, cells)))
+    parts = dict(screen(found))
+    assert found.answer == "better"
+    assert parts["Cannot be told"] == [
+        "Whether over-blocking moved in 1 category (Hate): it is not defined there (no non-violating items)."
+    ]
+    assert parts["Next step"] == ["Label more items for over-blocking of Hate (no owner named in the policy)."]
+
+
+def test_what_is_not_defined_has_no_interval():
+    """ "The intervals hold losses and gains of more than 2 points" stood beside n/a."""
+    nothing = undefined("no violating items")
+    cell = Cell("hate", "recall", nothing, nothing, nothing, p_value=math.nan, p_holm=math.nan)
+    found = pair_findings(PairEvidence("v1", "v2", {"hate": About("Hate")}, (cell,)))
+    assert dict(screen(decide("v2", "v1", found)))["Cannot be told"] == [
+        "Whether recall moved in 1 category (Hate): it is not defined there (no violating items)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "whose"),
+    [({"error": 9}, "It has no figures."), ({"error": 5, "unparsed": 4}, "Every figure of it is the fallback’s")],
+)
+def test_errors_alone_leave_no_figure_of_the_fallback(outcomes, whose):
+    found = pair_findings(PairEvidence("v1", "v2", {}, outcomes=outcomes, decides=False))
+    assert whose in dict(screen(decide("v2", "v1", found)))["Invalid"][0]
 
 
 def test_harm_in_one_language_is_told_of_that_language():

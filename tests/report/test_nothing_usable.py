@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from stories import GATE, Story, half, nowhere, surfaces
 
 from harness.gating import gate_runs
+from harness.gating.findings import decide
 from harness.jobs.report import load_source
+from harness.measure.compare import compare
+from harness.measure.score import score_candidate
 from harness.report.comparison.build import build_report
+from harness.report.comparison.terminal import decision_lines
 from harness.report.comparison.tiles import tiles_of
+from harness.report.scores import macro_notes
 
 GOLD = half(5, 4)
 FAILURES = {"category": "*", "metric": "failure_rate", "margin": 0.01, "tier": "guarded"}
@@ -63,3 +70,21 @@ def test_failed_answers_count_in_the_failure_rate_though_no_category_is_decided(
     report = gate_runs(run["v2"], run["v1"])
     (check,) = [one for one in report.all_checks if one.result.spec.metric == "failure_rate"]
     assert (check.baseline.value, check.candidate.value) == (0.0, 1.0)
+
+
+def test_the_terminal_says_who_was_not_asked_about_every_item(story):
+    """ "v2 against v1 on 9 items" was all that compare said where v2 holds decisions for five."""
+    answers = {"hate": GOLD, "spam": np.zeros(9, dtype=int)}
+    run = story.run({"v1": answers, "v2": answers})
+    comparison = compare(run["v1"], run["v2"])
+    asked = dataclasses.replace(comparison.candidate, outcomes={"ok": 5, "not_asked": 4})
+    lines = decision_lines(decide("v2", "v1", ()), dataclasses.replace(comparison, candidate=asked))
+    assert lines[1] == "v2 was never asked about 4 of 9 items: these are left out."
+
+
+def test_an_average_that_no_category_has_is_not_over_any(story):
+    """ "Precision over undefined in every category" stood under the table."""
+    silent = {"hate": np.zeros(9, dtype=int), "spam": np.zeros(9, dtype=int)}
+    [note] = macro_notes(score_candidate(story.run({"v1": silent}), "v1"))
+    assert "precision undefined in every category" in note
+    assert "f1 over 1 of 2 categories" in note

@@ -350,11 +350,16 @@ def _checks(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Findin
 
 
 def _untold(evidence: PairEvidence, moved: Sequence[Finding]) -> Iterator[Finding]:
-    """Differences whose interval holds both a loss and a gain worth having, and slices too small to look at."""
+    """Differences whose interval holds both a loss and a gain worth having, and slices too small to look at.
+
+    Precision speaks for wrong flags, but not where no item could be flagged wrongly: a candidate that flags everything
+    has a precision of 100% there.
+    """
     told = {(one.category, one.metric) for one in moved if one.slice is None}
     asked = {(one.category, one.metric) for one in evidence.checks}
     for cell in evidence.cells:
-        if cell.metric == "fpr" or (cell.category, cell.metric) in told | asked:
+        is_counted = cell.metric == "fpr" and cell.difference.is_defined
+        if is_counted or (cell.category, cell.metric) in told | asked:
             continue
         one = cell.difference
         if one.is_defined and max(-one.low, one.high) <= SAME_WITHIN:

@@ -46,6 +46,9 @@ def _step(answer: Answer, findings: Sequence[Finding]) -> NextStep:
     if answer in ("wait", "same", "scores") and (untold := first("unknown")) is not None:
         wanted = [one for one in findings if one.kind == "unknown" and one.evidence.more]
         return NextStep("label", wanted[0] if wanted else untold, (wanted[0] if wanted else untold).owner)
+    uncounted = next((one for one in findings if one.fact == "untold" and one.metric == "fpr"), None)
+    if answer == "better" and uncounted is not None:
+        return NextStep("label", uncounted, uncounted.owner)
     if answer in ("ship", "better"):
         return NextStep("promote", None, None)
     return NextStep("none", None, None)

@@ -37,7 +37,7 @@ from harness.report.comparison.source import OUTCOME_NAMES, ReportSource
 from harness.report.gate.statement_words import notes_of, statements_text
 from harness.report.parts import numbers
 from harness.report.parts.decision_words import decision_sentence, decision_word, screen
-from harness.report.parts.words import NOT_ASKED, enumerated, plural, sentence
+from harness.report.parts.words import NOT_ASKED, enumerated, never_asked, sentence
 from harness.report.points import absent_alone, absent_lines
 
 T = TypeVar("T")
@@ -193,10 +193,9 @@ def build_verdict(source: ReportSource, pairs: Sequence[Pair]) -> Verdict:
 
 def _not_asked(source: ReportSource) -> list[str]:
     """Who was not asked about every item, where no banner says that the run is broken."""
-    code, items = OUTCOME_NAMES.index(NOT_ASKED), plural(len(source.item_ids), "item")
+    code, n_items = OUTCOME_NAMES.index(NOT_ASKED), len(source.item_ids)
     n_of = {arm.id: int((arm.outcomes == code).sum()) for arm in source.arms if not source.banners}
-    words = "{} was never asked about {} of {}: these are left out."
-    return [words.format(name, numbers.count(n), items) for name, n in n_of.items() if n]
+    return [never_asked(name, n, n_items) for name, n in n_of.items() if n]
 
 
 def _without_points(source: ReportSource) -> list[str]:

@@ -17,7 +17,7 @@ from harness.report.parts.decision_words import decision_sentence, decision_word
 from harness.report.parts.finding_words import GOLD_WORDS, NEWLY_WORDS, equals, few_behind
 from harness.report.parts.masking import TextMode, visible_text
 from harness.report.parts.tables import Table, with_names
-from harness.report.parts.words import capital, plural, told_apart
+from harness.report.parts.words import NOT_ASKED, capital, never_asked, plural, told_apart
 from harness.report.points import absent_lines, pair_table, paired_cells
 
 TEXT_WIDTH = 70
@@ -32,7 +32,9 @@ def decision_lines(decision: Decision, comparison: Comparison) -> list[str]:
     """The first screen: ship or not and why, harm, gains, what cannot be told, next step; then all together."""
     word, _ = decision_word(decision)
     pair = f"{decision.candidate} against {decision.baseline} on {plural(comparison.n_items, 'item')}"
-    lines = [f"{word}: {pair}.", decision_sentence(decision), *screen_lines(decision)]
+    sides = {one.candidate: one.outcomes.get(NOT_ASKED, 0) for one in (comparison.baseline, comparison.candidate)}
+    unasked = [never_asked(name, n, comparison.n_items) for name, n in sides.items() if n]
+    lines = [f"{word}: {pair}.", *unasked, decision_sentence(decision), *screen_lines(decision)]
     pooled = _pooled_sentence(comparison)
     return [*lines, pooled.strip()] if pooled else lines
 

@@ -266,7 +266,8 @@ def _unusable(one: Finding) -> str:
     what = f"{'most' if told.more else 'all'} of them {names[0]}" if len(names) == 1 else enumerated(names, len(names))
     counted = f"{numbers.count(told.n or 0)} of {numbers.count(told.n_of or 0)} answers ({share}) failed, {what}"
     if told.n == told.n_of:
-        whose = "Every figure of it is the fallback’s, not its own."
+        is_error = told.names == ("error",) and not told.more
+        whose = "It has no figures." if is_error else "Every figure of it is the fallback’s, not its own."
         return f"nothing usable came from {one.candidate}: {counted}. {whose}"
     whose = "What it decided on those is the fallback’s, not its own, and its figures are no basis for a decision."
     return f"most answers of {one.candidate} cannot be used: {counted}. {whose}"

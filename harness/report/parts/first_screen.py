@@ -115,17 +115,24 @@ def _checked(checks: Sequence[Finding]) -> list[str]:
     return [f"{name} ({enumerated(distinct(asked))})" if len(asked) > 1 else name for name, asked in kinds.items()]
 
 
+def _why_untold(one: Finding) -> str:
+    if one.difference is None or one.difference.is_defined:
+        return "the intervals hold losses and gains of more than 2 points"
+    reasons = [result.reason for result in (one.before, one.after, one.difference) if result is not None]
+    return f"it is not defined there ({next(filter(None, reasons), 'nothing to count')})"
+
+
 def untold_sentences(findings: Sequence[Finding]) -> list[str]:
     """What cannot be told, one sentence for each kind of it."""
     said = []
-    for metric in (name for name in TESTED_METRICS if name != "fpr"):
-        names = [one.name for one in findings if one.fact == "untold" and one.slice is None and one.metric == metric]
-        if names:
+    for metric in TESTED_METRICS:
+        whys: dict[str, list[str]] = {}
+        for one in findings:
+            if one.fact == "untold" and one.slice is None and one.metric == metric:
+                whys.setdefault(_why_untold(one), []).append(one.name)
+        for why, names in whys.items():
             categories = plural(len(names), "category", "categories")
-            said.append(
-                f"Whether {metric_words(metric)} moved in {categories} ({enumerated(names, 3)}): the intervals hold "
-                "losses and gains of more than 2 points."
-            )
+            said.append(f"Whether {metric_words(metric)} moved in {categories} ({enumerated(names, 3)}): {why}.")
     unjudged = [one for one in findings if one.fact == "check" and one.evidence.names[-1:] == ("NOT_EVALUABLE",)]
     if unjudged:
         checks = plural(len(unjudged), "check")

@@ -55,6 +55,15 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def never_asked(name: str, n: int, n_items: int) -> str:
+    """Who was not asked about every item.
+
+    >>> never_asked("v2", 5, 1_000)
+    'v2 was never asked about 5 of 1,000 items: these are left out.'
+    """
+    return f"{name} was never asked about {n:,} of {plural(n_items, 'item')}: these are left out."
+
+
 def sentence(text: str) -> str:
     """A note as a sentence of its own: a capital and a full stop.
 
