@@ -74,7 +74,7 @@ class RunFolder:
             root = Path(self._root)
             return sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         try:
-            with reached(self.address):
+            with in_store(self.address, "--runs-dir"):
                 self._filesystem.invalidate_cache()  # what other machines have written since must appear
                 entries = self._filesystem.ls(self._root, detail=True)
         except FileNotFoundError:
@@ -142,6 +142,16 @@ class RunFolder:
             entries = self._filesystem.ls(f"{self._root}/{CHANGED_FOLDER}", detail=False)
             return {path.rstrip("/").rsplit("/", 1)[-1] for path in entries}
         return set()
+
+    def require_store(self) -> None:
+        """Refuse a bucket that is not there before a run is made for this remote folder.
+
+        Raises:
+            HarnessError: It is not there, or cannot be reached.
+        """
+        home = self._root.rstrip("/").rpartition("/")[0]
+        with suppress(FileNotFoundError), in_store(self.address, "--runs-dir"):
+            self._filesystem.ls(f"{home}/{CHANGED_FOLDER}", detail=False)
 
     def note_change(self) -> None:
         """Say that this remote folder is about to be written, so that no index stands for it."""
@@ -214,6 +224,22 @@ def reached(address: str) -> Iterator[None]:
             f"{address}: cannot be reached: {words}",
             allowed="an address that answers, and can be read (and written to by a run)",
             next_step="check address, network and credentials, then type the same command again",
+        ) from None
+
+
+@contextmanager
+def in_store(address: str, option: str) -> Iterator[None]:
+    """As ``reached``; a bucket that is not there is no empty folder, and no store makes one by a typo."""
+    try:
+        with reached(address):
+            yield
+    except FileNotFoundError as error:
+        if "does not exist" not in str(error):
+            raise
+        raise HarnessError(
+            f"{address}: cannot be reached: {error}",
+            allowed="an address in a bucket (or container) that is there",
+            next_step=f"correct {option}, or make the bucket",
         ) from None
 
 

@@ -68,6 +68,7 @@ class RunWriter:
         self._lock: IO[bytes] | None = None
         try:
             if self._home is None:
+                self.target.require_store()
                 self._partial = Path(tempfile.mkdtemp(prefix="harness-run-"))
             else:
                 self._home.mkdir(parents=True, exist_ok=True)

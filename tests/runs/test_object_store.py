@@ -134,6 +134,15 @@ def test_nothing_there_and_a_store_that_is_shut_are_one_message(store, monkeypat
     assert "Traceback" not in done.output
 
 
+def test_no_bucket_is_made_by_a_typo(store):
+    """A run made the bucket, and a list of its runs was empty."""
+    for command in (("run", "big.yaml", "--limit", "5", "--cache", "j.sqlite"), ("runs", "list")):
+        done = harness(*command, "--runs-dir", "s3://taem/runs", code=1)
+        assert "s3://taem/runs" in done.output
+        assert "does not exist" in done.output
+    assert not store.exists("taem")
+
+
 def test_a_path_of_this_machine_is_no_address(store, tmp_path):
     """``--cache s3://...`` made a folder "s3:" in the working folder, in silence; a journal may lie there by now."""
     done = harness("run", "big.yaml", "--gguf", "s3://team/weights.gguf", code=2)

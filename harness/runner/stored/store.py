@@ -24,7 +24,7 @@ from harness.runner import claims
 from harness.runner.claims import NOTHING_SPENT, Spent
 from harness.runner.journal import in_transaction, open_journal
 from harness.runner.stored.parts import BATCH, COLUMNS, Accounts, Answer, read_part, write_part
-from harness.runs.folder import open_address, reached
+from harness.runs.folder import in_store, open_address, reached
 
 ENDING = ".parquet"
 MOST_ANSWERS = 100_000
@@ -173,17 +173,10 @@ class JournalStore:
     def _listed(self) -> dict[str, int]:
         """The parts that are there, with their sizes."""
         try:
-            with reached(self.address):
+            with in_store(self.address, "--cache"):
                 self._filesystem.invalidate_cache()
                 entries = self._filesystem.ls(self._root, detail=True)
-        except FileNotFoundError as error:
-            if "does not exist" in str(error):
-                # the bucket itself, and not the folder in it: no store makes one by a typo
-                raise HarnessError(
-                    f"{self.address}: cannot be reached: {error}",
-                    allowed="an address in a bucket (or container) that is there",
-                    next_step="correct --cache, or make the bucket",
-                ) from None
+        except FileNotFoundError:
             return {}
         found = {entry["name"].rsplit("/", 1)[-1]: int(entry["size"] or 0) for entry in entries}
         return {name: size for name, size in found.items() if name.endswith(ENDING)}
