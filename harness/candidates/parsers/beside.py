@@ -77,7 +77,7 @@ def _own(objects: Sequence[Any], skipped: Collection[str]) -> list[dict[str, Any
 
 
 def _may_have_rows(text: str) -> bool:
-    return ":" in text or " - " in text or "=" in text or has_marks(text)
+    return any(sign in text for sign in (":", " - ", "=", "->", "→")) or has_marks(text)
 
 
 def _against_flags(

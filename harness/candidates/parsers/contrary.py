@@ -82,7 +82,10 @@ _CLASSES = _NAMES | {"class", "classification"}
 _ERRORS = frozenset(("error", "errors", "refusal", "refused"))
 _KINDS = frozenset(("violation", "violations", "violated", "violating", "type", "types", "category", "categories"))
 """Words of keys under which any name is one of a violation, but for a hedge."""
-_VIOLATED = frozenset(("violation", "violations", "violates", "violating", "violated", "violative"))
+_VIOLATED = frozenset(
+    ("violation", "violations", "violates", "violating", "violated", "violative", "flagged", "unsafe", "harmful")
+)
+_SCORE = frozenset(("score", "probability", "likelihood"))
 _FOUND = frozenset(("detected", "found", "triggered", "matched", "present", "confirmed"))
 _QUALIFIERS = frozenset(
     ("hits", "hit", "matches", "match", "positive", "positives", "yes", "true", "secondary", "sub", "additional",
@@ -144,7 +147,11 @@ _HEDGES = frozenset(
 def denied(verdict: Mapping[str, Any], context: ParseContext, flagged: Collection[str]) -> bool:
     """Whether a verdict's own object says that nothing is violated, or not what it lists."""
     asked = None if context.only is None else context  # of several, "not spam" denies one that is not listed
-    return any(_denies(key, value, asked, context, flagged) for key, value in verdict.items() if key not in _READ)
+    return any(
+        _denies(key, value, asked, context, flagged)
+        for key, value in verdict.items()
+        if isinstance(value, str) or key not in _READ
+    )
 
 
 def _denies(name: str, value: Any, asked: ParseContext | None, context: ParseContext, flagged: Collection[str]) -> bool:
@@ -164,7 +171,8 @@ def _denies(name: str, value: Any, asked: ParseContext | None, context: ParseCon
         value = ticked(value)
         return says(value) is False if isinstance(value, bool | str) else is_absent(value)
     if not words:
-        return False
+        value = number_in(value)
+        return isinstance(value, int | float) and not _SCORE.isdisjoint(words_of(name)) and is_absent(value)
     if words & _SAFETY and words <= _SAFETY | _DEGREE and goodness(value):
         return True
     if words <= _VERDICTS:
@@ -172,9 +180,10 @@ def _denies(name: str, value: Any, asked: ParseContext | None, context: ParseCon
     if words <= _DECIDING | _RESULTS:
         is_good = isinstance(value, str) and not FOR.isdisjoint(words_of(value))
         return is_good and judges(value) is False and words != {"status"}
-    if words <= _VIOLATED:
+    if words <= _VIOLATED | _CATEGORIES:
         value = ticked(value)
-        return value in (False, []) or (isinstance(value, str) and says(value) is False)
+        is_none = isinstance(value, float) and is_absent(value)
+        return is_none or value in (False, []) or (isinstance(value, str) and says(value) is False)
     if words & LEVELS and words <= LEVELS | AGAINST | _DEGREE:
         return is_absent(value)
     return words <= FOR and isinstance(value, bool | str) and says(value, is_opposite=True) is False
@@ -262,7 +271,8 @@ def _speaks(name: str, value: Any, context: ParseContext, *, is_row: bool) -> bo
         is_said = says(value) is True or (isinstance(value, str) and _is_yes(value))
         return is_said or is_listed or (isinstance(value, str | dict) and is_high(value)) or _marks(value)
     if not words or words <= _QUALIFIERS:
-        return not is_row and _ECHO_WORDS.isdisjoint(words_of(name)) and _lists(value, context)
+        is_of_answer = _ECHO_WORDS.isdisjoint(words_of(name)) or _is_rule_found(words_of(name))
+        return not is_row and is_of_answer and _lists(value, context)
     if words <= _ERRORS:
         return _fails(value)
     if is_category_in(words_of(name), FILL | LEVELS, context):
@@ -368,6 +378,10 @@ def _is_of(key: str, flagged: Collection[str], context: ParseContext) -> bool:
         return False
     named = context.names.resolve(" ".join(words)) or (adjective_of(words[0], context) if len(words) == 1 else ())
     return not set(flagged).isdisjoint(named)
+
+
+def _is_rule_found(words: Collection[str]) -> bool:
+    return not _FOUND.isdisjoint(words) and not {"rule", "rules", "policy", "policies"}.isdisjoint(words)
 
 
 def _kernel(key: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from harness.candidates.parsers.words import FILL, HIGH, LEVELS, LIKELY, NOT, PART, words_of
+from harness.candidates.parsers.words import FILL, HIGH, LEVELS, LIKELY, NOT, PART, ticked, words_of
 
 _HIGH_FROM: Final = 0.8
 """A severity as a fraction, which is no probability, is high from here on."""
@@ -56,7 +56,9 @@ def goodness(value: Any) -> bool | None:
         return next((one for one in said if one is not None), None)
     if isinstance(value, str) and (found := _SHARE.fullmatch(value.strip())) and float(found[2] or 100) > 0:
         value = float(found[1]) / float(found[2] or 100)
-    value = number_in(value)
+    value = ticked(number_in(value))
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
         words = frozenset(words_of(value)) - FILL - {"safety"}
         return (

@@ -15,6 +15,7 @@ from harness.candidates import guard_names
 from harness.candidates.names import loose
 from harness.candidates.parsers.base import ParseContext, Parsed, Parser, decided, unparsed
 from harness.candidates.parsers.beside import unless_denied
+from harness.candidates.parsers.degrees import number_in
 from harness.candidates.parsers.guards import codes_of
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.scores import score_at
@@ -83,7 +84,7 @@ def parse_nemotron(text: str, context: ParseContext) -> Parsed:
     )
     listed_ones = re.split(r"[,;]", listed)
     read = _by_names(verdict, listed_ones, guard_names.NEMOTRON, context, guard_names.NEMOTRON_SPELLINGS)
-    return _unless_denied(read, text, context)
+    return _unless_denied(read, fields, text, context)
 
 
 def _no_field(fields: Mapping[str, str], wanted: Sequence[str]) -> str:
@@ -108,9 +109,9 @@ def parse_qwen3guard(text: str, context: ParseContext) -> Parsed:
     if value == "controversial" and not context.header.strict:
         return decided(context, [], rationale="Controversial")
     if value == "safe" and all(name.strip().casefold() in NONE_WORDS for name in listed):
-        return _unless_denied(decided(context, []), text, context)
+        return _unless_denied(decided(context, []), fields, text, context)
     read = _by_names(value != "safe", listed, guard_names.QWEN, context, guard_names.QWEN_SPELLINGS)
-    return _unless_denied(read, text, context)
+    return _unless_denied(read, fields, text, context)
 
 
 def parse_polyguard(text: str, context: ParseContext) -> Parsed:
@@ -123,18 +124,17 @@ def parse_polyguard(text: str, context: ParseContext) -> Parsed:
         return unparsed("no 'Harmful request' that is yes or no")
     listed = next((fields[name] for name in fields if name.startswith("request safety violation")), "")
     codes = codes_of(listed, "yes") or re.split(r"[,;\s]+", listed)
-    return _unless_denied(_by_names(value == "yes", codes, tuple(guard_names.LLAMA_GUARD_3), context), text, context)
+    return _unless_denied(
+        _by_names(value == "yes", codes, tuple(guard_names.LLAMA_GUARD_3), context), fields, text, context
+    )
 
 
-def _unless_denied(parsed: Parsed, text: str, context: ParseContext) -> Parsed:
+def _unless_denied(parsed: Parsed, fields: Mapping[str, str], text: str, context: ParseContext) -> Parsed:
     """A verdict that was read, unless prose or fields beside the guard's own speak against it."""
     answer = answer_text(text, context.reasoning)
-    objects = [
-        {name: value for name, value in one.items() if not _OWN.match(_plain_name(name))}
-        for one in json_objects(answer)
-    ]
-    beside = "" if objects else _FIELD.sub("", answer)
-    return unless_denied(parsed, [beside], context, objects=objects)
+    others = {name: number_in(value) for name, value in fields.items() if not _OWN.match(name)}
+    beside = "" if "{" in answer else _FIELD.sub("", answer)
+    return unless_denied(parsed, [beside], context, objects=[others])
 
 
 def _by_names(
@@ -146,7 +146,10 @@ def _by_names(
 ) -> Parsed:
     """A verdict and the names beside it; ``spellings`` are second spellings of known names."""
     names = [name.strip(" \t*_`\"'.[]()") if "(" not in name else name.strip(" \t*_`\"'.[]") for name in listed]
+    is_none = any(name and name.casefold() in NONE_WORDS for name in names)
     names = [_NUMBER.sub("", name) for name in names if name.casefold() not in NONE_WORDS]
+    if is_none and names:
+        return unparsed("a category, and none")
     if not is_unsafe:
         return unparsed("safe, and violated categories") if names else decided(context, [])
     if context.is_cut_off and names:

@@ -27,7 +27,7 @@ _LISTED = re.compile(
     r"^\s*(?:(?:violated|unsafe|violating|violation)\s+)?(?:categor(?:y|ies)|codes?)\s*[:=]\s*", re.IGNORECASE
 )
 _CODE = re.compile(r"([SO]\d{1,2})\b[\s.:)(\-–—]*([A-Za-z][\w &/'()-]*)?", re.IGNORECASE)
-_DENIED = re.compile(r"(?:no|not|none|false|absent|yes|true)\b(?!-)", re.IGNORECASE)
+_DENIED = re.compile(r"(?:no|not|none|false|absent|n/a|yes|true)\b(?!-)", re.IGNORECASE)
 _NAME = re.compile(r"(?:and |or )?[A-Z][\w &/'()-]*")
 _LINE_NUMBER = re.compile(r"^\d[.)] ")
 _LEVEL = re.compile(r"(.*?)\d+")

@@ -37,13 +37,13 @@ _ROW = re.compile(
 _ENDS = r"(?=[*_`\"')\]]*\s*(?:[.,;:!(|–—-]|$))"
 _HOLDS = re.compile(
     rf"[*_`\"'(]*(?:yes|true|x|unsafe|fail(?:s|ed)?|violat(?:ed|es|ing|ive|ion)|present|detected|found|flagged|triggered|matched"
-    rf"|appl(?:ies|icable)){_ENDS}",
+    rf"|appl(?:ies|icable)|1(?![.\d])){_ENDS}",
     re.IGNORECASE,
 )
 _FAILS = re.compile(
     rf"[*_`\"'(]*(?:no|false|none|absent|safe|compliant|pass(?:es|ed)?|non-?violating|no\s+violations?(?:\s+found)?"
     rf"|(?:is\s+|does\s+)?not\s+(?:violat\w+|present|detected|found|flagged|triggered|matched|applicable|apply|met)"
-    rf"|doesn't\s+(?:apply|violate)){_ENDS}",
+    rf"|doesn't\s+(?:apply|violate)|0(?![.\d])){_ENDS}",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[\s|:]*-{2,}[\s|:-]*")

@@ -17,22 +17,36 @@ LONGEST = 20_000
 END = re.compile(r"(?<=[.!?。！？;])\s+|(?<=[。！？])|\n+")
 _LEAD = re.compile(
     r"(?:\W|\b(?:so|thus|therefore|hence|overall|in conclusion|conclusion|actually|wait|but|however|on reflection"
-    r"|moreover|also|and|because|since|as|yes|no|reason|explanation|rationale|verdict|decision)\b)*",
+    r"|moreover|in(?:\s+this)?\s+(?:context|case)|also|and|because|since|as|yes|no|reason|explanation|rationale|verdict|decision)\b)*",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r",\s+(?=(?:so|thus|therefore|hence|and|which)\b)", re.IGNORECASE)
-_TURN = re.compile(r"(?:\A\W*|,?\s+)(?:but|however|although|though|yet)\b,?\s+", re.IGNORECASE)
-_CONCEDED = re.compile(r"\W*(?:even\s+though|although|though|while|despite|whether)\b[^,]*,\s*", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r",\s+(?=(?:so|thus|therefore|hence|and|which)\b)|\s+(?=and\s+(?:must|should|needs\s+to|has\s+to)\s+be\b)",
+    re.IGNORECASE,
+)
+_TURN = re.compile(r"(?:\A\W*|,?\s+)(?:but|however|(?:even\s+)?though|although|yet)\b,?\s+", re.IGNORECASE)
+_AFTERTHOUGHT = re.compile(r",?\s+(?:even\s+though|although|though)\b.*", re.IGNORECASE | re.DOTALL)
+_CONCEDED = re.compile(
+    r"\W*(?:even\s+though|although|though|while|despite|whether|since|given|as)\b[^,]*,\s*", re.IGNORECASE
+)
 SUBJECT = (
     r"(?:this|it|that|which|(?:the|this|that)(?:\s+\w+)?\s+(?:post|text|content|comment|message|item|tweet|reply|statement|sentence"
+    r"|request|prompt|claim"
     r"|language|image|video|caption|title))\s+(?:(?:clearly|explicitly|directly|plainly|obviously|also|still|nevertheless)\s+)*"
 )
 _BREAKS = r"(?:violat\w+|break(?:s|ing)|breach\w+|infring\w+|contraven\w+|goes\s+against)"
 _STATES = re.compile(
     rf"(?:{SUBJECT})?(?P<breaks>(?:is\s+)?{_BREAKS})\b(?P<rule>.*)"
     rf"|{SUBJECT}(?:is|are|constitutes|qualifies\s+as|counts\s+as|amounts\s+to|falls\s+under)\b(?P<is>.*)"
-    rf"|(?:{SUBJECT})?(?:contains|constitutes|promotes|expresses|incites)\b(?P<holds>.*)"
+    rf"|(?:{SUBJECT})?(?:contains|constitutes|promotes|expresses|incites|encourages|glorifies|advocates)\b(?P<holds>.*)"
     rf"|(?:{SUBJECT})?(?:should|must|needs\s+to|has\s+to|ought\s+to)\s+be\s+(?P<act>\w+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_APPLIES = re.compile(
+    r"(?:the\s+)?(?P<applied>[\w /-]{1,40}?)\s+(?:(?:category|policy|rule)\s+)?applies\W*\Z", re.IGNORECASE
+)
+_FLAGS = re.compile(
+    r"i(?:'d|\s+would|\s+will)?\s+(?:flag|label|classify|categori[sz]e|mark)\s+(?:this|it)\s+(?:as|for|under)\s+(?P<flagged>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _DENIES_GOOD = re.compile(
@@ -113,6 +127,9 @@ def states(text: str, context: ParseContext) -> bool:
         turned = "" if last == sentence else last[begins(last, 0) :]
         is_all = len(sentences) == 1
         accused = any(one and _accuses(one, words, context) for one in bare)
+        if (afterthought := _AFTERTHOUGHT.search(sentence)) and afterthought.start():
+            main = sentence[begins(sentence, 0) : afterthought.start()]
+            accused = accused or _accuses(main, frozenset(words_of(main)), context)
         accused = accused or (bool(turned) and _accuses(turned, frozenset(words_of(turned)), context))
         if accused or any(one and _is_bare(one, context, is_all=is_all) for one in (sentence, turned and last)):
             said = True
@@ -127,8 +144,8 @@ def last_clause(sentence: str) -> str:
     >>> last_clause("Although it is rude, it is a quote"), last_clause("It is a quote, but it is vile")
     ('it is a quote', 'it is vile')
     """
-    sentence = _CONCEDED.sub("", sentence, count=1) if _CONCEDED.match(sentence) else sentence
-    return _TURN.split(sentence)[-1]
+    last = _TURN.split(_CONCEDED.sub("", sentence, count=1) if _CONCEDED.match(sentence) else sentence)[-1]
+    return _CONCEDED.sub("", last, count=1) if _CONCEDED.match(last) else last
 
 
 def begins(sentence: str, at: int, lead: re.Pattern[str] = _LEAD) -> int:
@@ -144,13 +161,17 @@ def _accuses(sentence: str, words: frozenset[str], context: ParseContext) -> boo
     if denied is not None:
         rest = frozenset(words_of(sentence[denied.end() :]))
         return denied["good"].casefold() in FOR and _HEDGES.isdisjoint(rest)
+    if found := _FLAGS.match(sentence):
+        return _is_accused(words_of(found["flagged"]), context, is_named_only=True)
     if not _HEDGES.isdisjoint(words):
         return False
     if _OTHERWISE.search(sentence) and not _NO_OTHERWISE.search(sentence):
         return True
-    found = _STATES.match(sentence)
+    found = _STATES.match(sentence) or _APPLIES.match(sentence)
     if found is None:
         return False
+    if "applied" in found.groupdict():
+        return bool(context.names.resolve(found["applied"]))
     if found["act"]:
         behind = words_of(sentence[found.end() :])
         return (
@@ -188,7 +209,7 @@ def is_rule(words: list[str], context: ParseContext, flagged: Collection[str] = 
             return True
         if _names(words, at, context):
             named = [context.names.resolve(" ".join(words[at : at + n])) for n in range(1, LONGEST_NAME + 1)]
-            return not flagged or any(name and set(flagged) <= set(name) for name in named)
+            return not flagged or any(name and not set(flagged).isdisjoint(name) for name in named)
         if word not in _GENERIC:
             return False
     return False

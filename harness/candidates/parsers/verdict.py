@@ -123,7 +123,7 @@ def find_verdict(answer: str, words: Words, *, is_cut_off: bool = False, starter
     if first is None and not stated:
         return NoVerdict("none of the declared words stands where a verdict would")
     found = first or stated[-1]
-    answered = [] if patterns.marked.search(masked) else asked
+    answered = [] if first or patterns.marked.search(masked) else asked
     behind = [one for one in concluded if one.at > found.end]
     if any(one.choice != found.choice for one in (*stated, *answered, *behind)):
         return NoVerdict("several verdicts that disagree")

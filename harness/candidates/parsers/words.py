@@ -79,8 +79,8 @@ FILL = frozenset(
      "ids", "terms", "community", "of", "in", "with", "for", "and", "or", "nor", "final", "overall", "model", "level",
      "suggested", "recommended", "proposed", "predicted", "primary", "main", "top", "type", "types", "count", "num",
      "total", "speech", "detected", "found", "matched", "triggered", "present", "score", "scores",
-     "probability", "likelihood", "step", "steps", "moderator", "política", "politica", "la", "el", "de", "se", "es",
-     "ist", "le", "gegen", "die", "der", "richtlinien", "from", "up", "borderline", "mostly", "probably")
+     "probability", "likelihood", "step", "steps", "moderator", "p", "prob", "política", "politica", "la", "el", "de",
+     "se", "es", "ist", "le", "gegen", "die", "der", "richtlinien", "from", "up", "borderline", "mostly", "probably")
 )  # fmt: skip
 """Words that say nothing by themselves, in keys and in values."""
 _OBJECTS = frozenset(

@@ -14,6 +14,7 @@ import orjson
 
 from harness.candidates.names import NameIndex
 from harness.candidates.parsers.base import ParseContext, Parsed, unparsed
+from harness.candidates.parsers.beside import unless_denied
 from harness.candidates.parsers.json_answer import NO_OBJECT, NO_VERDICT, parse_json
 from harness.candidates.parsers.scan import BrokenObjectError, json_objects
 from harness.candidates.parsers.text import answer_text, plain, unfenced
@@ -136,11 +137,14 @@ class AnswerWords:
                 return unparsed("a field that cannot be read, or two that disagree")
             found = read
             flags.add(1 in read.values())
-        return self._parsed(found) if len(flags) == 1 else unparsed("two fields that disagree")
+        if len(flags) != 1:
+            return unparsed("two fields that disagree")
+        return unless_denied(self._parsed(found), [], self._context, objects=[said], skipped=_FIELDS)
 
     def _of_words(self, words: Iterable[str]) -> dict[str, int | None] | None:
         """Category -> 1, 0 or None; None where the words cannot be read."""
         violated: set[str] = set()
+        is_denied = False
         words = [*words]
         if not words:
             return None
@@ -152,8 +156,12 @@ class AnswerWords:
                 violated.add(self.categories[0])
             elif code is None:
                 return dict.fromkeys(self.categories)
-            elif code != 0:
+            elif code == 0:
+                is_denied = True
+            else:
                 return None
+        if violated and is_denied:
+            return None
         return {category: int(category in violated) for category in self.categories}
 
     def _parsed(self, found: Mapping[str, int | None] | None) -> Parsed:
