@@ -20,11 +20,11 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError
-from harness.files.text import counted
+from harness.files.text import counted, joined
 from harness.records import RunMeta
 from harness.records.runs import ShardFacts
 from harness.runner.record import check_counts, status_of
-from harness.runner.shards import SHARDS_FOLDER
+from harness.runner.shards import SHARDS_FOLDER, Shard
 from harness.runs import INPUTS_FOLDER, ITEMS_FILE, PREDICTIONS_FILE, InputFile, Run, RunFolder, item_schema, open_run
 from harness.runs.arrow import numpy_of
 from harness.runs.columns import BATCH_ROWS
@@ -67,7 +67,7 @@ def _opened(name: str, runs_dir: str | Path, stored: Sequence[str]) -> Run:
 
 def _is_folder(name: str) -> bool:
     try:
-        return Path(name).is_dir()
+        return bool(name) and Path(name).is_dir()
     except (OSError, ValueError):  # longer than a name may be, or with a NUL
         return False
 
@@ -110,6 +110,16 @@ def merge(runs: Sequence[Run], runs_dir: str | Path, *, limits: Mapping[str, Any
         raise
 
 
+def _of_others(run: Run, missing: Sequence[int]) -> str:
+    """Runs beside this one that have the shards it lacks: a file or option was another when they were made."""
+    home, _, _ = run.path.rstrip("/").rpartition("/")
+    ends = tuple(Shard(index, run.meta.shard.of).suffix for index in missing) if run.meta.shard else ()
+    others = sorted({name.rpartition(".")[0] for name in RunFolder(home).names() if name.endswith(ends)})
+    if not others:
+        return ""
+    return f" (such are there of {joined(others, most=3)}, made from other files or options)"
+
+
 def _facts(run: Run) -> ShardFacts:
     if run.meta.shard is None:
         raise HarnessError(
@@ -130,7 +140,11 @@ def _require_one_run(shards: Sequence[tuple[ShardFacts, Run]]) -> ShardFacts:
                 f"{run.path}: {one.title} of run {one.run_id} is foreign to {first.title} of run {first.run_id}: "
                 f"{_difference(run.meta, first_run.meta)}",
                 allowed="shards of one run: the same eval, files, options, version and number of shards",
-                next_step="merge each run's shards for themselves, or run the foreign ones again",
+                next_step="merge each run's shards for themselves, or run the foreign ones again"
+                if one.run_id != first.run_id
+                else "name those that belong together: harness runs merge "
+                f"{' '.join(f'{first.run_id}{Shard(at, first.of).suffix}' for at in range(1, min(first.of, 3) + 1))}"
+                f"{' ...' if first.of > 3 else ''}",
             )
         if one.index in seen:
             raise HarnessError(
@@ -143,7 +157,8 @@ def _require_one_run(shards: Sequence[tuple[ShardFacts, Run]]) -> ShardFacts:
     if missing:
         shown = ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else "")
         raise HarnessError(
-            f"run {first.run_id}: of its {first.of:,} shards {counted(len(missing), 'is', 'are')} missing: {shown}",
+            f"run {first.run_id}: of its {first.of:,} shards {counted(len(missing), 'is', 'are')} missing: {shown}"
+            f"{_of_others(first_run, missing)}",
             allowed="all shards of the run",
             next_step=NEXT,
         )

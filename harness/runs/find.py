@@ -28,6 +28,12 @@ def find_run(runs_dir: str | Path, name: str | Path, *, note: Callable[[str], No
         HarnessError: There is no such run, or what is named is no run.
     """
     name = str(name)
+    if not name.strip():
+        raise HarnessError(
+            "the name of the run is blank",
+            allowed=f"the id of a run, its folder, or {LATEST}",
+            next_step=list_them(runs_dir),
+        )
     if name.endswith((".yaml", ".yml")):
         raise HarnessError(
             f"'{name}' is a file of an eval, and this command takes a run",

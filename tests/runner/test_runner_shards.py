@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import pyarrow.parquet as pq
@@ -167,6 +168,16 @@ def test_missing_doubled_and_foreign_shards_are_refused(tmp_path):
     assert "golden set" in message
     halves = shards_of(tmp_path / "halves", 2, golden)[1].path
     assert "number of shards 2 instead of 3" in refused(tmp_path, [one, halves, three])
+    home = tmp_path / "runs" / "shards"
+    shutil.copytree(halves, home / Path(halves).name)  # begun with another number
+    whole = Path(one).name.rpartition(".")[0]
+    assert f"harness runs merge {whole}.1-of-3 {whole}.2-of-3 {whole}.3-of-3" in refused(tmp_path, [whole])
+    shutil.rmtree(home / Path(halves).name)
+    shutil.move(two, tmp_path / "two")
+    shutil.copytree(other, home / Path(other).name)  # a file was changed between two shards
+    assert f"missing: 2 (such are there of {Path(other).name.rpartition('.')[0]}, made from" in refused(
+        tmp_path, [whole]
+    )
     waved = shards_of(tmp_path / "waved", 3, golden, wave="w2")[1].path
     assert "label (--wave) w2 instead of None" in refused(tmp_path, [one, waved, three])
 

@@ -494,3 +494,11 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(address):
     with pytest.raises(HarnessError, match="holds a user name or password") as caught:
         list_runs(address)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_blank_name_of_a_run_is_called_so(tmp_path):
+    """A variable of a shell that was not set named the working folder: ": no run.json there"."""
+    from harness.runs.find import find_run
+
+    with pytest.raises(HarnessError, match="the name of the run is blank"):
+        find_run(tmp_path, "")
