@@ -45,6 +45,7 @@ BLOCK_STATUSES = frozenset({446, 451})
 
 BLOCK_SENTENCES = Words(
     r"content (?:management|filter\w*|moderation|safety|security|exists risk|policy|violat)|content_filter"
+    r"|content_?policy_?violation"
     r"|(?:usage|use|safety|content|community|moderation|acceptable use) (?:polic\w+|guidelines?|terms|rules)"
     r"|violat\w+ .{0,40}(?:polic|guideline|terms|rules|safety|community)"
     r"|(?:flagged|rejected|blocked|filtered|refused|stopped|declined|denied) (?:as |by |for |due to "

@@ -1,12 +1,13 @@
 """The kind of rule sets: how one is built, and which of its rules do nothing.
 
 Each rule is tried on its own words. Decides what deserves a warning: a rule that its own words do not reach, one whose
-every word is decided by a rule before it, one whose conditions rule each other out, and a pattern that matches nothing
-at all and so every text. What else a pattern finds cannot be told from the pattern.
+every word is decided by a rule before it, one whose conditions rule each other out, a word whose dash is not looked
+for, and a pattern that matches nothing at all and so every text. What else it finds cannot be told from a pattern.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harness.candidates.build import Builder
     from harness.files.evals import LoadedEval
 
+_DASH_AT_AN_EDGE = re.compile("^[\u2010-\u2015-]+\\w|\\w[\u2010-\u2015-]+$")
 MOST = 20
 """So many warnings about one rule set; more say how many there are."""
 
@@ -55,6 +57,12 @@ def _doubts_of(rule: Rule, candidate: RuleSetCandidate) -> Iterator[tuple[str, s
             )
             return
     texts = (*rule.words, *rule.phrases)
+    if dashed := [one for one in texts if _DASH_AT_AN_EDGE.search(one.strip())]:
+        words = joined([f"'{shortened(one)}'" for one in dashed], most=5)
+        yield (
+            f"has {words}: a dash parts words and is not looked for, so that it is found without its dash too",
+            "write it under 'patterns' where the dash matters, or without the dash",
+        )
     if not texts or rule.own.places != ("text",) or rule.any or rule.all or rule.none:
         return
     unreached, decided_by = [], []

@@ -195,7 +195,8 @@ def _trailing(tokens: list[str]) -> set[int]:
             else:
                 break
         if end >= len(tokens) or tokens[end] == "$":
-            is_word = before[-1] in ")]+*?}" or before.isalnum() or before == "_" or before.startswith("\\")
+            is_mark = unicodedata.category(before[-1])[0] == "M"  # Devanagari and Thai words end with one
+            is_word = is_mark or before[-1] in ")]+*?}" or before.isalnum() or before == "_" or before[0] == "\\"
             if is_word:
                 found.add(at)
     return found

@@ -117,6 +117,7 @@ FILTERED = [
     answered({"error": {"code": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}, 400),
     answered({"error": {"type": "image_generation_user_error", "code": "moderation_blocked"}}, 400),
     answered({"error": {"message": "...", "code": "content_policy_violation"}}, 400),
+    answered({"error": {"message": "litellm.ContentPolicyViolationError: Azure - filtered", "code": "400"}}, 400),
     answered({"error": {"code": "content_filter"}}, 403),
     answered({"error": {"code": "content_filter"}}, 200),
     completion("", finish="content_filter"),

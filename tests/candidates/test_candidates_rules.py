@@ -301,6 +301,9 @@ def test_patterns_see_the_text_as_written_and_normalised():
         (r"^[\w-]+$", "très-bien", True),
         (r"\bа[бв]\b", "аб", True),
         (r"con\B", "conçu", True),
+        (r"\bगधा\b", "वह गधा है", True),
+        (r"\bगधा\b", "गधापन", False),
+        (r"\bโง่\b", "คน โง่ มาก", True),
     ],
 )
 def test_word_boundaries_of_patterns_are_unicode(pattern, text, expected):
@@ -491,6 +494,11 @@ def test_rules_can_be_sent_to_another_process():
         ("{id: a, category: spam, words: [buy]}\n  - {id: b, category: hate, phrases: [buy now]}", None),
         ("{id: a, category: spam, words: [x], when: {language: [en]}}\n  - {id: b, category: spam, words: [x]}", None),
         ("{id: a, category: spam, words: [x]}\n  - {id: b, category: spam, words: [x], priority: 1}", "rule 'a' is sh"),
+        (
+            "{id: a, category: spam, words: ['-18', buy]}",
+            "rule 'a' has '-18': a dash parts words and is not looked for",
+        ),
+        ("{id: a, category: spam, words: [self-harm, 'anti - vax']}", None),
         ("{id: a, category: spam, patterns: ['x*']}", "rule 'a' has the pattern 'x*', which is found in every text"),
         ("{id: a, category: spam, all: [{words: [kill]}, {words: [x]}], none: [{words: [kill]}]}", "can never apply"),
         ("{id: a, category: spam, words: [buy], any: [{words: [x]}], unless: [buy]}", "can never apply"),
