@@ -81,7 +81,13 @@ def _faults(document: Document, policy: Policy) -> Iterator[Fault]:
     for category in policy.categories:
         place: Loc = ("categories", category.id)
         if not CATEGORY_ID.fullmatch(category.id) or len(category.id) > 100:
-            hint = f"write '{_plain_id(category.id)}'"
+            plain = _plain_id(category.id)
+            named = f"{{{shortened(category.id)}: ID}}"
+            hint = (
+                f"write '{plain}'"
+                if plain
+                else f"write an id of these, the word as its name, 'rename: {named}' in cards"
+            )
             yield place, f"has the id '{shortened(category.id)}'", CATEGORY_ID_ALLOWED, hint
         if (first := folded.setdefault(category.id.casefold(), category.id)) != category.id:
             yield (
@@ -117,8 +123,8 @@ def _crosswalk_faults(policy: Policy) -> Iterator[Fault]:
 
 
 def _plain_id(written: str) -> str:
-    """The nearest id that is allowed."""
-    return re.sub("[^A-Za-z0-9_/.-]+", "_", written).strip("_/.-")[:100] or "name"
+    """The nearest id that is allowed; empty where no letter of it is."""
+    return re.sub("[^A-Za-z0-9_/.-]+", "_", written).strip("_/.-")[:100]
 
 
 def _ordinal_faults(place: Loc, category: Category) -> Iterator[Fault]:

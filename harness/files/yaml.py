@@ -44,6 +44,7 @@ _STANDARD_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq")}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
+_JSON_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _TOP_KEY = re.compile(r"^(\w+):", re.MULTILINE)
@@ -306,6 +307,9 @@ class _Builder:
         if "\t" in text[: len(text) - len(text.lstrip())] or "'\\t'" in str(error.problem):
             return self._error(line, "uses a tab for indentation", "spaces", "replace the tabs by spaces")
         context = "" if not error.context else f" {shortened(error.context)}"
+        if _JSON_PAIR.search(text):
+            step = "write the character itself: two halves (\\ud83d\\ude00) are of JSON alone"
+            return self._error(line, f"is not YAML: {problem}{context}", "valid YAML", step)
         return self._error(
             line,
             f"is not YAML: {problem}{context}",

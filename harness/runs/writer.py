@@ -71,6 +71,8 @@ class RunWriter:
                 self.target.require_store()
                 self._partial = Path(tempfile.mkdtemp(prefix="harness-run-"))
             else:
+                if os.path.lexists(self._home) and not self._home.is_dir():
+                    raise NotADirectoryError(0, "there is a file, or a link that leads nowhere, of that name")
                 self._home.mkdir(parents=True, exist_ok=True)
                 self._lock = _lock(self._home / f".lock-{run_id}", run_id)
                 _recover(self._home, run_id)

@@ -68,7 +68,6 @@ def test_an_id_is_kept_as_it_is_written(tmp_path, name):
         ("a:b", "a_b"),
         ("a\\b", "a_b"),
         ("a|b", "a_b"),
-        ("é", "name"),
         ("S1!", "S1"),
         ("a" * 101, "a" * 100),
     ],
@@ -78,6 +77,15 @@ def test_an_id_that_is_none_is_refused_with_the_nearest(tmp_path, name, proposed
     with pytest.raises(FileError, match="letters, digits") as refused:
         load_policy(tmp_path / "policy.yaml")
     assert str(refused.value).endswith(f"write '{proposed}'")
+
+
+def test_an_id_in_another_script_is_told_where_its_word_belongs(tmp_path):
+    """ "Write 'name'" was proposed for every id of Cyrillic letters, the same for all of them."""
+    (tmp_path / "policy.yaml").write_text(
+        "policy: p\nversion: 1\ncategories:\n  спам: {name: N, definition: D}\n", encoding="utf-8"
+    )
+    with pytest.raises(FileError, match=r"the word as its name, 'rename: \{спам: ID\}' in cards"):
+        load_policy(tmp_path / "policy.yaml")
 
 
 def test_readers_import_no_heavy_package():

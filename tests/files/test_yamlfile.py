@@ -29,6 +29,12 @@ def test_scalars_follow_the_core_schema(tmp_path):
     }  # fmt: skip
 
 
+def test_the_two_halves_of_a_character_in_json_are_named(tmp_path):
+    """JSON pasted into YAML is YAML but for these, and the message spoke of indentation."""
+    with pytest.raises(HarnessError, match="write the character itself"):
+        parse(tmp_path, 'a: "\\ud83d\\ude00"\n')
+
+
 def test_keys_are_strings(tmp_path):
     assert parse(tmp_path, "yes: 1\n2: x\nnull: y\n").data == {"yes": 1, "2": "x", "null": "y"}
 

@@ -502,3 +502,15 @@ def test_a_blank_name_of_a_run_is_called_so(tmp_path):
 
     with pytest.raises(HarnessError, match="the name of the run is blank"):
         find_run(tmp_path, "")
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_name_that_is_taken_is_no_folder_for_runs(tmp_path, kind):
+    """ "The run cannot be written there: File exists" said neither what is there nor that it is no folder."""
+    taken = tmp_path / "runs"
+    if kind == "file":
+        taken.write_text("")
+    else:
+        taken.symlink_to("nowhere")
+    with pytest.raises(HarnessError, match="there is a file, or a link that leads nowhere, of that name"):
+        run(make_request(tmp_path, FakeGolden(3), [Local()]), FakeTransport(lambda text, attempt: None))
