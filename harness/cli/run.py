@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from harness.runner.dry_run import CandidateEstimate
     from harness.runner.shards import Shard
 
-
+GOOD = 0.15
+"""An estimate that is closer than this is not to be bettered."""
 CLASHES = (
     ("--engine ray", ("--shard", "--batch", "--watch", "--early-stop"),
      "--engine ray makes and merges its own shards and asks live, over all items; leave {} out."),
@@ -212,7 +214,7 @@ def show_dry_run(prepared: PreparedRun, as_json: bool, *, first: str = "--limit"
     rows = []
     for name, one in estimates.items():
         counts = (one.items, one.calls, one.cached, one.input_tokens, one.output_tokens)
-        cost = f"{'at least ' if one.is_lower_bound else ''}{numbers.usd(one.cost_usd)}"
+        cost = f"{'at least ' if one.is_lower_bound else ''}{numbers.usd(one.cost_usd)}{_margin_words(one)}"
         rows.append((name, *(numbers.count(n) for n in counts), cost, _basis_words(one)))
     bases = {one.basis for one in estimates.values()}
     notes = []
@@ -226,8 +228,26 @@ def show_dry_run(prepared: PreparedRun, as_json: bool, *, first: str = "--limit"
     if any(one.cost_usd is None for one in estimates.values()):
         unpriced = ", ".join(sorted(one.model_id for one in prepared.request.endpoints.values() if one.price is None))
         notes.append(f"No price is known for {unpriced}: add price to it in models.yaml.")
+    for name, one in estimates.items():
+        if (n := _enough(one)) is not None:
+            notes.append(
+                f"{name}: its answers differ so much that {one.n_measured:,} tell its cost to within "
+                f"{_margin_words(one).strip()}; {first} {n:,} first tells it to within {GOOD:.0%}."
+            )
     notes.append("Nothing was called.")
     click.echo(to_terminal(Table("", columns, tuple(rows), (" ".join(notes),), frozenset(columns[1:-1]))))
+
+
+def _margin_words(one: CandidateEstimate) -> str:
+    return f" \u00b1{one.margin_usd / one.cost_usd:.0%}" if one.margin_usd and one.cost_usd else ""
+
+
+def _enough(one: CandidateEstimate) -> int | None:
+    """How many first answers tell the cost well; None where those at hand do."""
+    if not one.cost_usd or not one.margin_usd or one.margin_usd <= GOOD * one.cost_usd:
+        return None
+    n = one.n_measured * (one.margin_usd / one.cost_usd / GOOD) ** 2
+    return min(one.cached + one.calls, 10 * math.ceil(n / 10))
 
 
 def _basis_words(one: CandidateEstimate) -> str:

@@ -3,12 +3,15 @@
 Decides what the figures rest on: what answers to the same candidate were seen to take (those of this run first, then
 those of earlier ones), else what the same model's answers to other candidates took, else what the model's tokeniser
 counts, where the caller has one, else the rule of ``budget.estimate`` (a token for every 4 bytes of a request's body,
-1,500 an image). Of answers that nobody has seen, that rule tells the length: the body's ``max_tokens``, else 256. A
+1,500 an image). How far the cost may be off is told where answers of this very run are at hand: by how much they differ
+among themselves. Of answers that nobody has seen, that rule tells the length: the body's ``max_tokens``, else 256. A
 later question that hangs on an answer nobody has yet cannot be counted: the figures are then a lower bound, and say so.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -19,10 +22,10 @@ from typing import Any, Literal
 import orjson
 
 from harness.errors import HarnessError
-from harness.records import Item
+from harness.records import Item, Price
 from harness.records.answers import Candidate, Request, Response, Usage
 from harness.runner.asking import Asked, is_asked, requests_of
-from harness.runner.budget import batch_price, cost_usd, estimate
+from harness.runner.budget import batch_price, cost_usd, estimate, input_estimate
 from harness.runner.cache import ResponseCache
 from harness.runner.endpoint import Endpoint
 from harness.runner.measures import Measure, keys_of
@@ -35,6 +38,7 @@ BASES: tuple[Basis, ...] = ("candidate", "model", "tokeniser", "rule")
 Count = Callable[[bytes], int]
 """Body of a request -> its input tokens, by the model's own tokeniser."""
 MOST_LEARNT = 1000
+Z = 1.96
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class _Asked:
     rule_input: int = 0
     rule_output: int = 0
     seen: Measure = field(default_factory=Measure)
+    each: list[tuple[int, Usage]] = field(default_factory=list)
 
     def add(self, body: bytes, count: Count | None) -> None:
         """One call more."""
@@ -65,6 +70,8 @@ class CandidateEstimate:
         input_tokens: Expected tokens of the calls; ``cached_input_tokens`` of them from the provider's prompt cache.
         output_tokens: Expected tokens of the answers; ``reasoning_tokens`` of them are reasoning.
         cost_usd: None when a model it asks has no price.
+        margin_usd: The real cost lies within so much of it with 95% confidence, by how the answers at hand differ; None
+            where they are too few, or others'.
         basis: What the tokens rest on: the weakest basis of the models it asks; None where nothing is to be asked.
     """
 
@@ -76,6 +83,7 @@ class CandidateEstimate:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: float | None = 0.0
+    margin_usd: float | None = 0.0
     is_lower_bound: bool = False
     basis: Basis | None = None
     n_measured: int = 0
@@ -146,7 +154,7 @@ def _take(
         model = by_model.setdefault(one.model_id, _Asked())
         if key in step.known:
             total.cached += 1
-            _learn(model.seen, one, step.known[key])
+            _learn(model, one, step.known[key])
         elif key not in asked:
             asked.add(key)
             total.calls += 1
@@ -158,14 +166,15 @@ def _may_ask_again(candidate: Candidate) -> bool:
     return bool(getattr(candidate, "has_follow_ups", False))
 
 
-def _learn(seen: Measure, request: Request, stored: Response) -> None:
+def _learn(model: _Asked, request: Request, stored: Response) -> None:
     """What an answer at hand took; beyond some hundreds, more would not change the figure."""
-    if seen.calls >= MOST_LEARNT:
+    if model.seen.calls >= MOST_LEARNT:
         return
     with suppress(orjson.JSONDecodeError):
         usage = usage_of(orjson.loads(stored.body))
         if usage is not None:
-            seen.add(request, usage)
+            model.seen.add(request, usage)
+            model.each.append((input_estimate(request.body), usage))
 
 
 def _price(
@@ -196,10 +205,27 @@ def _price(
     total.reasoning_tokens += n_thought
     total.basis = max(filter(None, (total.basis, basis)), key=BASES.index)
     if endpoint.price is None:
-        total.cost_usd = None
+        total.cost_usd = total.margin_usd = None
     elif total.cost_usd is not None:
         price = batch_price(endpoint.price) if request.is_batch else endpoint.price
         total.cost_usd += cost_usd(Usage(n_input, n_cached, n_output, n_thought), price)
+        margin = _margin_usd(calls, price) if seen is calls.seen else None
+        total.margin_usd = None if margin is None or total.margin_usd is None else math.hypot(total.margin_usd, margin)
+
+
+def _margin_usd(calls: _Asked, price: Price) -> float:
+    """How far the sum of so many new answers may be from the estimate, two standard errors of it.
+
+    What an answer costs beyond what the ratio of its input and the mean of the outputs make of it is its own.
+    """
+    seen, n = calls.seen, len(calls.each)
+    ratio, output, thought = seen.input_tokens / seen.rule_tokens, seen.output_tokens / n, seen.reasoning_tokens / n
+    own = []
+    for rule_tokens, usage in calls.each:
+        expected = Usage(round(rule_tokens * ratio), usage.cached_tokens, round(output), round(thought))
+        own.append(cost_usd(usage, price) - cost_usd(expected, price))
+    spread = statistics.stdev(own)
+    return Z * spread * math.sqrt(calls.calls**2 / n + calls.calls)
 
 
 def _basis(

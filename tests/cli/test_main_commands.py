@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from harness.cli import COMMANDS, main
 from harness.errors import HarnessError
+from harness.runner.dry_run import CandidateEstimate
 from tests.command_reference import ROOT
 
 
@@ -86,6 +87,19 @@ def test_run_stores_and_a_second_run_does_nothing(in_team):
 def test_run_json_has_the_contract_s_keys(in_team):
     data = json.loads(run_two("--json").stdout)
     assert {"run_id", "path", "status", "items", "calls", "cached", "cost_usd", "wall_s"} <= set(data)
+
+
+def test_dry_run_says_how_many_first_answers_tell_a_cost_that_is_not_known_well(in_team, monkeypatch):
+    found = {
+        "rules": CandidateEstimate(1000, 960, 40, cost_usd=10.0, margin_usd=3.0, basis="candidate", n_measured=40),
+        "rules_v2": CandidateEstimate(1000, 960, 40, cost_usd=10.0, margin_usd=1.0, basis="candidate", n_measured=40),
+    }
+    monkeypatch.setattr("harness.runner.dry_run.dry_run", lambda request, counts: found)
+    told = " ".join(run_two("--dry-run").stdout.split())
+    assert "$10.00 ±30%" in told
+    assert "$10.00 ±10%" in told
+    assert told.count("answers differ so much") == 1
+    assert "rules: its answers differ so much that 40 tell its cost to within ±30%; --limit 160 first tells it" in told
 
 
 def test_dry_run_writes_nothing(in_team):

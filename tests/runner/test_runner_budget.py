@@ -1,5 +1,6 @@
 """Tokens, cost and the budget."""
 
+import hashlib
 from pathlib import Path
 
 import orjson
@@ -340,6 +341,24 @@ def test_a_budget_needs_prices(tmp_path):
 def odd_tokeniser(text, attempt):
     """A server whose tokens are no quarter of the bytes, with a template of its own and a prompt cache."""
     return answer("unsafe", prompt_tokens=90 + 2 * len(text.split()), cached_tokens=60, completion_tokens=3)
+
+
+def test_a_dry_run_says_how_far_answers_of_many_lengths_let_it_see(tmp_path):
+    """Forty answers of 1 to 3,000 tokens told the cost to 15%, at best, and nothing said so."""
+    golden = FakeGolden(600)
+
+    def of_any_length(text, attempt):
+        return answer("safe", completion_tokens=1 + int(hashlib.sha256(text.encode()).hexdigest(), 16) % 3000)
+
+    errors = []
+    for seed in range(12):
+        home = tmp_path / str(seed)
+        run(make_request(home, golden, price=PRICE, limit=40, seed=seed), FakeTransport(of_any_length))
+        found = dry_run(make_request(home, golden, price=PRICE))["v1"]
+        real = run(make_request(home, golden, price=PRICE), FakeTransport(of_any_length)).cost_usd
+        assert 0.12 < found.margin_usd / found.cost_usd < 0.25
+        errors.append(abs(found.cost_usd - real) / found.margin_usd)
+    assert sum(one <= 1 for one in errors) >= 10
 
 
 def test_a_dry_run_learns_from_answers_and_is_within_15_percent(tmp_path):
