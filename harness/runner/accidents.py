@@ -8,6 +8,8 @@ other are one accident, and none at all once they are taken for a limit. Which l
 
 from __future__ import annotations
 
+import math
+
 CERTAIN = 5000.0
 """Odds from which on 429s tell of a limit: chance alone comes to them less than once in as many calls."""
 RARE = 0.025
@@ -15,8 +17,15 @@ RARE = 0.025
 ASSUMED, ASSUMED_CALLS = 0.5, 50.0
 """What is taken for granted before anything was seen: half an accident in fifty calls."""
 LEAST, MOST = 0.01, 1.0 / 3.0
-"""Two refusals in a row can be chance, however rare; of more than a third, what is beyond the third is none."""
-REMEMBERED_CALLS = 400
+"""Two refusals in a row can be chance, however rare; of more than a third, what is beyond the third is none, unless it
+is in vain to slow calls."""
+REMEMBERED_CALLS = 400.0
+IN_VAIN, SOON_CALLS = 2, 16
+"""So often calls were slowed, and refused again before so many more were answered: it may be in vain."""
+FEWEST_REFUSED, FEWEST_ANSWERED, LEAST_IN_VAIN, MOST_IN_VAIN = 12, 8, 0.3, 0.9
+"""Where so many were refused and answered since, and the share is no less, it is: what is refused so is chance."""
+REFUTED = 4
+"""How much more often it takes after that turned out to be wrong."""
 
 
 class Accidents:
@@ -25,16 +34,24 @@ class Accidents:
     That is Page's CUSUM with a likelihood ratio, against a limit that refuses half of what accidents leave.
     """
 
-    __slots__ = ("_latest", "_n", "_n_accidents")
+    __slots__ = (
+        "_acted_at", "_before", "_is_freed", "_latest", "_most", "_n", "_n_accidents", "_n_answered", "_n_needed",
+        "_n_refused", "_n_slowed", "_since",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._n = self._n_accidents = 0.0
         self._latest: dict[int, bool] = {}
+        self._most = MOST
+        self._acted_at = -math.inf
+        self._n_answered = self._n_refused = self._n_slowed = self._since = 0
+        self._n_needed, self._is_freed = IN_VAIN, False
+        self._before = self._most, self._n, self._n_accidents
 
     @property
     def share(self) -> float:
         """Share of calls that are refused by accident."""
-        return min(MOST, (self._n_accidents + ASSUMED) / (self._n + ASSUMED_CALLS))
+        return min(self._most, (self._n_accidents + ASSUMED) / (self._n + ASSUMED_CALLS))
 
     @property
     def are_rare(self) -> bool:
@@ -68,6 +85,40 @@ class Accidents:
             run[one] = self._latest[one]
         self._latest = run
         return odds
+
+    def saw(self, at: float, *, is_answered: bool) -> bool:
+        """What became of a call that started then: whether calls were slowed in vain, and what is refused is chance."""
+        if at <= self._acted_at:
+            return False
+        self._n_answered += is_answered
+        self._n_refused += not is_answered
+        share = self._n_refused / (self._n_answered + self._n_refused)
+        is_enough = self._n_refused >= FEWEST_REFUSED and self._n_answered >= FEWEST_ANSWERED
+        if is_answered or self._n_slowed < self._n_needed or not is_enough or share < LEAST_IN_VAIN:
+            return False
+        self._before = self._most, self._n, self._n_accidents
+        self._most = max(self._most, min(MOST_IN_VAIN, share))
+        self._n, self._n_accidents = REMEMBERED_CALLS, share * (REMEMBERED_CALLS + ASSUMED_CALLS)
+        self._latest = {}
+        self._n_slowed = self._n_answered = self._n_refused = self._since = 0
+        self._is_freed = True
+        return True
+
+    def slowed(self, at: float, now: float) -> bool:
+        """Calls are slowed since one that started then was refused: whether for the first time, or since it helped."""
+        if at <= self._acted_at:
+            return False
+        n = self._n_answered + self._n_refused
+        if self._is_freed and n and self._n_refused / n > (1.0 + self.share) / 2.0:
+            self._n_needed *= REFUTED
+            self._most, self._n, self._n_accidents = self._before
+        self._is_freed = False
+        self._acted_at = now
+        if self._n_answered - self._since >= SOON_CALLS:
+            self._n_slowed = self._n_answered = self._n_refused = 0
+        self._n_slowed += 1
+        self._since = self._n_answered
+        return self._n_slowed == 1
 
     def clear(self) -> None:
         """The latest were none; what is refused from now on is judged by itself."""

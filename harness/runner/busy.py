@@ -1,108 +1,95 @@
-"""Whether a 503 or 529 says "too many", as a 429 does, or that the endpoint is down.
+"""Whether a 503 or 529 says "too many", as a 429 does, that the endpoint is down, or that it will not have one text.
 
-Decides by the endpoint's other calls, since servers mean either (nginx limits by 503). A refusal with an answer soon
-before and another soon after is no outage; half of the latest calls refused so, and the endpoint limits what it takes.
-From then on limits are told of such refusals, and those before an answer use up none of their items' attempts.
-Fewer are accidents, or one text's own, and they count as any fault; so do those that no answer follows. What they tell
-of is left to ``limits``, whether to ask again to ``retry``.
+Decides by the endpoint's other calls, since servers mean all three (nginx limits by 503). Where a call that left later
+was answered, one that was taken is still under way, or an answer came just now, the endpoint is up: the refusal tells
+of a limit as a 429 does.
+But a limit refuses whoever comes: a text that was passed over more often than those that were answered is refused for
+its own sake, which tells nothing of the endpoint; after a few times as many the item ends. Where nothing was answered
+meanwhile, a refusal is a fault as any other. What a limit is, is left to ``limits``, whether to ask again to ``retry``.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal
 
 from msgspec import Struct
 
-from harness.runner.limits import RECENT_ANSWERS, Limiter
-from harness.runner.places import DISPROVED, Ticket
+from harness.runner.limits import RECENT_ANSWERS
 
 TOO_MANY = 429
 EITHER = frozenset({503, 529})
-SOON_S = 10.0
-"""An answer so near tells of a refusal."""
-MOST_HELD = 1000
-
-
-class Refusal(NamedTuple):
-    """A call that was refused."""
-
-    headers: Mapping[str, str]
-    asked_s: float | None
-    ticket: Ticket
-    at: float
-
-
-class Busy:
-    """What the refusals of one endpoint say.
-
-    Attributes:
-        n_proofs: Answers since it is known to limit what it takes.
-    """
-
-    __slots__ = ("_answered_at", "_held", "_is_limit", "_latest", "_n_lost", "n_proofs")
-
-    def __init__(self) -> None:
-        self.n_proofs = 0
-        self._answered_at = -math.inf
-        self._held: deque[Refusal] = deque(maxlen=MOST_HELD)
-        self._latest: deque[bool] = deque(maxlen=RECENT_ANSWERS)
-        self._is_limit = False
-        self._n_lost = 0
-
-    def refused(self, limiter: Limiter, refusal: Refusal) -> bool:
-        """A 503 or 529: whether it is one of a limit, as far as is known; else the next answers may tell so."""
-        if self._answered_at < refusal.ticket.at - SOON_S:
-            return False
-        if self._is_limit:
-            limiter.on_rate_limit(refusal.headers, refusal.asked_s, refusal.ticket)
-        else:
-            self._held.append(refusal)
-        return self._is_limit
-
-    def answered(self, limiter: Limiter, ticket: Ticket, now: float) -> None:
-        """A call was answered: those refused before it, and soon before, are no outage's."""
-        self._answered_at = now
-        while self._held and self._held[0].ticket.number < ticket.number:
-            one = self._held.popleft()
-            if one.at < ticket.at - SOON_S:
-                continue
-            self._latest.append(True)
-            self._is_limit = self._n_lost < DISPROVED and (self._is_limit or sum(self._latest) >= RECENT_ANSWERS / 2)
-            if self._is_limit:
-                limiter.on_rate_limit(one.headers, one.asked_s, one.ticket, one.at)
-        self._latest.append(False)
-        self.n_proofs += self._is_limit
-
-    def ended(self, tries: Tries, most: int, *, is_answered: bool) -> None:
-        """An item ended, of which so many attempts may fail: put off for good, it tells of itself and no limit."""
-        if tries.n_put_off and tries.n - tries.n_put_off <= most and self._n_lost < DISPROVED:
-            self._n_lost = 0 if is_answered else self._n_lost + 1
-            self._is_limit = self._is_limit and self._n_lost < DISPROVED
+UNDER_WAY_S = 1.0
+"""A call that is not refused within this time was taken; for so long after an answer an endpoint is held to be up."""
+Says = Literal["limit", "nothing", "down"]
+PATIENCE = 3
+"""How many times as often an item may be passed over as one of those that were answered lately."""
 
 
 class Tries(Struct, gc=False):
     """The attempts of one item.
 
-    >>> tries = Tries()
-    >>> for status, n_proofs in ((503, 4), (500, 5), (429, 5), (503, 5)):
-    ...     tries.failed(status, n_proofs)
-    >>> tries.n, tries.n_put_off
-    (4, 2)
+    Attributes:
+        number: The latest call's, among all of the endpoint.
+        before: That of the call before it.
     """
 
+    number: int = 0
+    before: int = 0
     n: int = 0
-    n_put_off: int = 0
-    """Those that said "later", and not "broken"."""
-    _n_open: int = 0
-    _n_proofs: int = 0
+    n_passed: int = 0
+    """Those refused while the endpoint was up: the longer waits of an outage are not for them."""
+    n_passed_over: int = 0
+    """Those with 503 or 529 while others were answered."""
+    n_excused: int = 0
+    """Those that say "later" and not "broken", whatever becomes of others."""
 
-    def failed(self, status: int | None, n_proofs: int) -> None:
-        """One more, when so many answers had shown that the endpoint limits what it takes."""
-        self.n += 1
-        if n_proofs > self._n_proofs:
-            self.n_put_off, self._n_open, self._n_proofs = self.n_put_off + self._n_open, 0, n_proofs
-        self.n_put_off += status == TOO_MANY
-        self._n_open += status in EITHER
+
+class Busy:
+    """What the refusals of one endpoint say."""
+
+    __slots__ = ("_answered", "_answered_at", "_n_sent", "_needed", "_under_way")
+
+    def __init__(self) -> None:
+        self._n_sent = self._answered = 0
+        self._answered_at = -math.inf
+        self._under_way: dict[int, float] = {}
+        self._needed: deque[int] = deque([0], maxlen=RECENT_ANSWERS)
+
+    def sent(self, tries: Tries, now: float) -> None:
+        """A call of this item leaves."""
+        self._n_sent += 1
+        tries.n += 1
+        tries.before = tries.number or self._n_sent
+        tries.number = self._n_sent
+        self._under_way[tries.number] = now
+
+    def ended(self, tries: Tries) -> None:
+        """It has ended in some way."""
+        self._under_way.pop(tries.number, None)
+
+    def answered(self, tries: Tries, now: float) -> None:
+        """An item was answered."""
+        self._answered_at = now
+        self._answered = max(self._answered, tries.number)
+        self._needed.append(tries.n_passed_over)
+
+    def refused(self, tries: Tries, status: int, now: float) -> Says:
+        """A call was refused for now: what this tells."""
+        is_later_answered = self._answered > tries.before
+        is_up = is_later_answered or now - next(iter(self._under_way.values()), now) >= UNDER_WAY_S
+        is_near_one = now - self._answered_at <= UNDER_WAY_S
+        tries.n_passed += is_up
+        if status == TOO_MANY:
+            tries.n_excused += 1
+            return "limit"
+        tries.n_excused += is_up and not is_later_answered
+        tries.n_passed_over += is_later_answered or (is_near_one and not is_up)
+        if not (is_up or is_near_one):
+            return "down"
+        return "limit" if tries.n_passed_over <= 1 + max(self._needed) else "nothing"
+
+    def n_put_off(self, tries: Tries) -> int:
+        """Attempts that used up none of the item's."""
+        return tries.n_excused + min(tries.n_passed_over, PATIENCE * max(self._needed))

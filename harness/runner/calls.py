@@ -18,7 +18,7 @@ from harness.candidates.outcomes import may_journal
 from harness.records.answers import Request, Response, Usage
 from harness.runner.answers import Stored
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, amount_of, estimate, list_price
-from harness.runner.busy import EITHER, TOO_MANY, Refusal, Tries
+from harness.runner.busy import EITHER, TOO_MANY, Tries
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
@@ -164,15 +164,13 @@ class Caller:
         spent_s, tries, number = 0.0, Tries(), target.first.begin()
         while True:
             left_s = remaining_s - spent_s
-            result, usage, latency_s = await self._attempt(target, key, request, most, tries.n + 1, left_s)
+            result, usage, latency_s = await self._attempt(target, key, request, most, tries, left_s)
             spent_s += latency_s
             if isinstance(result, RawResponse) and 200 <= result.status < 300:
-                target.busy.ended(tries, limits.max_retries, is_answered=True)
                 return Reply(*await self._kept(target, key, request, result, usage, latency_s), spent_s)
-            tries.failed(result.status if isinstance(result, RawResponse) else None, target.busy.n_proofs)
             decision = decide(
                 result, tries.n, limits, rng=self._around.rng, now=self._around.now(),
-                has_answered=target.has_answered, n_put_off=tries.n_put_off,
+                has_answered=target.has_answered, n_put_off=target.busy.n_put_off(tries), n_passed=tries.n_passed,
             )  # fmt: skip
             decision = self._weighed(target, request, result, decision, tries.n, remaining_s - spent_s)
             target.has_answered |= isinstance(result, RawResponse)
@@ -181,7 +179,6 @@ class Caller:
                 spent_s += decision.seconds
                 continue
             self._cache.release(key)
-            target.busy.ended(tries, limits.max_retries, is_answered=False)
             if isinstance(result, RawResponse) and not isinstance(decision, Wait):
                 await self._look_into(target, request, result)
             return await self._without_answer(target, key, request, result, decision, number, latency_s, spent_s)
@@ -244,7 +241,7 @@ class Caller:
         n, result = target.doubts.n, None
         try:
             limits, most = target.endpoint.limits, self._most(target, known.body)
-            result, _, _ = await self._attempt(target, None, known, most, 1, limits.item_timeout_s)
+            result, _, _ = await self._attempt(target, None, known, most, Tries(), limits.item_timeout_s)
         finally:
             is_answered = isinstance(result, RawResponse) and 200 <= result.status < 300
             target.doubts.looked(is_answered=is_answered)
@@ -256,21 +253,21 @@ class Caller:
             raise target.fatal(request.route, found, NEXT_STEP)
 
     async def _attempt(
-        self, target: Target, key: bytes | None, request: Request, most: Amount, attempt: int, remaining_s: float
+        self, target: Target, key: bytes | None, request: Request, most: Amount, tries: Tries, remaining_s: float
     ) -> tuple[RawResponse | TransportError, Usage | None, float]:
         """One call, once money and endpoint allow it; with what it says it used, and the seconds it took."""
         if target.alone is not None and self._budget.is_bounded:
             async with target.alone:
                 if target.alone is not None:
                     try:
-                        return await self._call(target, key, request, most, attempt, remaining_s)
+                        return await self._call(target, key, request, most, tries, remaining_s)
                     finally:
                         target.alone = None
             most = self._most(target, request.body)
-        return await self._call(target, key, request, most, attempt, remaining_s)
+        return await self._call(target, key, request, most, tries, remaining_s)
 
     async def _call(
-        self, target: Target, key: bytes | None, request: Request, most: Amount, attempt: int, remaining_s: float
+        self, target: Target, key: bytes | None, request: Request, most: Amount, tries: Tries, remaining_s: float
     ) -> tuple[RawResponse | TransportError, Usage | None, float]:
         endpoint, limiter = target.endpoint, target.limiter
         if self.stopped.is_set():
@@ -279,7 +276,7 @@ class Caller:
         tokens = float(sum(estimate(request.body))) if limiter.counts_tokens else 0.0
         actual: Amount | None = NOTHING
         try:
-            ticket = await limiter.acquire(tokens, is_retry=attempt > 1)
+            ticket = await limiter.acquire(tokens, is_retry=tries.n > 0)
             if target.looking is not None:
                 await target.looking.wait()
             if self.stopped.is_set():
@@ -290,14 +287,15 @@ class Caller:
                 self._cache.sent(key)
             began = self._clock()
             self.counts.calls += 1
-            self.counts.retries += attempt > 1
+            self.counts.retries += tries.n > 0
+            target.busy.sent(tries, began)
             self.n_open += 1
             self.is_idle.clear()
             try:
                 timeout_s = min(endpoint.limits.timeout_s, remaining_s)
                 result = await self._transport.post(endpoint, request.route, request.body, timeout_s)
                 target.saw(usage := usage_of(result.document))
-                actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket)
+                actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket, tries)
             except TransportError as error:
                 if not self._request.is_batch:
                     limiter.on_server_error()
@@ -305,6 +303,7 @@ class Caller:
                 return error, None, self._clock() - began
             finally:
                 limiter.release(tokens)
+                target.busy.ended(tries)
                 self.n_open -= 1
                 if self.n_open == 0:
                     self.is_idle.set()
@@ -315,12 +314,12 @@ class Caller:
                 self._cache.ended(key)
 
     def _taken(
-        self, target: Target, most: Amount, result: RawResponse, said: Amount | None, ticket: Ticket
+        self, target: Target, most: Amount, result: RawResponse, said: Amount | None, ticket: Ticket, tries: Tries
     ) -> Amount | None:
         """What an answer has taken, None where it says nothing of it; target and limiter learn what it means."""
         if 200 <= result.status < 300:
             target.succeeded()
-            target.busy.answered(target.limiter, ticket, self._clock())
+            target.busy.answered(tries, self._clock())
             target.limiter.on_success(result.headers, ticket)
             target.took(most, said)
             self.counts.unpriced += target.endpoint.price is None and said is not None
@@ -328,12 +327,14 @@ class Caller:
         if self._request.is_batch:  # the line of a file: nobody is called, and nothing is to be slowed down
             return said or NOTHING
         asked_s = retry_after_s(result.headers, self._around.now(), result.body, is_limit=result.status < 500)
-        if result.status == TOO_MANY:
-            target.limiter.on_rate_limit(result.headers, asked_s, ticket)
+        if result.status == TOO_MANY or result.status in EITHER:
+            says = target.busy.refused(tries, result.status, self._clock())
+            if says == "limit":
+                target.limiter.on_rate_limit(result.headers, asked_s, ticket)
+            else:
+                target.limiter.on_server_error(ticket, is_down=says == "down")
         elif result.status >= 500:
-            refusal = Refusal(result.headers, asked_s, ticket, self._clock())
-            if result.status not in EITHER or not target.busy.refused(target.limiter, refusal):
-                target.limiter.on_server_error()
+            target.limiter.on_server_error()
         return said or NOTHING  # an error inside a 200 may have been paid for, and then it says what it used
 
     async def _without_answer(

@@ -53,6 +53,8 @@ class Limiter:
         self._tokens_in_flight = 0.0
         self._recent: deque[bool] = deque(maxlen=RECENT_ANSWERS)
         self._accidents = Accidents()
+        self._before = self.places.limit
+        """Places before calls were slowed."""
         self._pressed_at: float | None = None
         self._acted_at = -1.0
         self._n_before = 0
@@ -97,6 +99,7 @@ class Limiter:
         """A call was answered: room to grow, and perhaps a rate to learn."""
         self._recent.append(True)
         self._part.answered()
+        self._accidents.saw(ticket.at, is_answered=True)
         if not self._pace.is_trying:
             self._accidents.answered()
         now = self._clock()
@@ -108,32 +111,45 @@ class Limiter:
         if any("ratelimit" in name.lower() for name in headers):  # as the server spells them
             self._learn(headers, ticket)
 
-    def on_server_error(self) -> None:
-        """A 5xx, a timeout or a broken connection: no growth for a while where there are many, no cut."""
+    def on_server_error(self, refused: Ticket | None = None, *, is_down: bool = True) -> None:
+        """A 5xx, a timeout or a broken connection: no growth for a while where there are many, no cut.
+
+        Args:
+            refused: The call, where it took no place with the server.
+            is_down: Whether it speaks of the endpoint.
+        """
+        if refused is not None:
+            self.places.not_taken(refused, self._clock())
+        if not is_down:
+            return
         self._recent.append(False)
+        if self._recent.count(False) == RECENT_ANSWERS:
+            self._pace.drop()  # it is down: there is nothing to be kept
         if self._recent.count(False) >= SIZEABLE * len(self._recent):
             self._grow_again_at = self._clock() + CALM_AFTER_5XX_S
 
-    def on_rate_limit(
-        self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket, at: float | None = None
-    ) -> None:
-        """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst.
-
-        It came just now, or at the time ``at``.
-        """
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
+        """A 429: of the endpoint's wall, of its rate, or one request's own; all in flight at a cut are one burst."""
         now = self._clock()
-        at = now if at is None else at
         self.n_429 += 1
+        is_vain = self._accidents.saw(ticket.at, is_answered=False)
         was_told = self._told.get("requests")
         self._learn(headers, ticket)
         is_told, is_news = is_used_up(headers), self._accidents.are_rare
         is_rate = is_told or self._pace.held_back(ticket.at)
-        is_beyond = not is_rate and self.places.on_refusal(ticket, at)
+        is_beyond = not is_rate and self.places.on_refusal(ticket, now)
         is_tried = is_beyond or self._pace.is_trying
         is_state = is_told or self._accidents.refused(ticket.number, is_tried=is_tried) >= CERTAIN
+        if is_vain and not is_told:
+            self.places.free(self._before)
+            self._pace.drop()
+            self._note("in vain")
+            return
         if not is_news and not is_state:
             self._pace.forget(ticket)
             return
+        if self._accidents.slowed(ticket.at, now):
+            self._before = self.places.limit
         if is_beyond:
             before = int(self.places.limit)
             self.places.stand_before(ticket, now)
@@ -154,7 +170,7 @@ class Limiter:
             self._acted_at = self._pressed_at = now
             if is_told and was_told is not None:
                 self._part.refused(now, was_told)
-            self._pause(asked_s, at)
+            self._pause(asked_s, now)
             n_ok = self._recent.count(True)
             self.places.cut(now, n_ok / (n_ok + self.n_429 - self._n_before))
             self._n_before = self.n_429

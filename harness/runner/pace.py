@@ -164,9 +164,13 @@ class LearntPace:
         """What a rate does not do; several times, and it is none."""
         self._n_unexpected += 1
         if self._n_unexpected >= DISPROVED:
-            self._bucket, self._search, self._stay = None, FIRST_PER_S, FIRST_STAY
-            self._per_s = self._level = 0.0
-            self._n_unexpected = 0
+            self.drop()
+
+    def drop(self) -> None:
+        """There is none."""
+        self._bucket, self._search, self._stay = None, FIRST_PER_S, FIRST_STAY
+        self._per_s = self._level = 0.0
+        self._n_unexpected = 0
 
     def _rate(self) -> float:
         """The curve: below what was learnt, up to it, a while of it, and beyond; it goes by calls that had to wait."""

@@ -141,11 +141,15 @@ class Places:
             self._tried_at = None
             self._grow(self._step)
 
-    def on_refusal(self, ticket: Ticket, now: float) -> bool:
-        """A 429: whether it is beyond every place that was answered, and beyond a wall that is believed."""
+    def not_taken(self, ticket: Ticket, now: float) -> None:
+        """A call was refused: it took no place with the server."""
         self._refused.append((ticket.at, now))
         with suppress(ValueError):
             self._latest.remove(ticket)
+
+    def on_refusal(self, ticket: Ticket, now: float) -> bool:
+        """A 429: whether it is beyond every place that was answered, and beyond a wall that is believed."""
+        self.not_taken(ticket, now)
         took_s = now - ticket.at
         if now >= self._hold_until + LOOKS_APART * took_s:  # by then those under way are told of too
             self._hold_until = now + min(took_s, SOON_S)
@@ -178,6 +182,11 @@ class Places:
         self._cut_at = now
         self._held, self._wall, self._step = 0, None, 0
         self.limit = max(1.0, float(int(max(self.limit * CUT, min(self.limit, self.in_flight * taken)))))
+
+    def free(self, limit: float) -> None:
+        """Places were taken away in vain: as many as there were."""
+        self._wall, self._step = None, 0
+        self.limit = max(self.limit, limit)
 
     def _grow(self, by: float) -> None:
         self.limit = min(float(self.ceiling), self.limit + by)

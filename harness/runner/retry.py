@@ -17,7 +17,7 @@ from harness.candidates.said import redacted, said_in, what_to_change
 from harness.records import Limits
 from harness.runner.busy import TOO_MANY
 from harness.runner.transport import RawResponse, TransportError
-from harness.runner.waits import backoff_s, floor_s, retry_after_s
+from harness.runner.waits import backoff_s, floor_s, growth, retry_after_s
 
 FORBIDDEN = "access was denied"
 ELSEWHERE = "the address points elsewhere"
@@ -66,6 +66,7 @@ def decide(
     now: datetime,
     has_answered: bool,
     n_put_off: int = 0,
+    n_passed: int = 0,
 ) -> Decision:
     """Decide on one attempt without a 2xx answer.
 
@@ -77,6 +78,7 @@ def decide(
         now: Wall-clock time, for a Retry-After that is a date.
         has_answered: Whether this endpoint has ever answered anything in this run.
         n_put_off: Attempts that said "later" and not "broken": none of ``max_retries``.
+        n_passed: Attempts refused while others were answered, for which no wait grows beyond a few seconds.
     """
     if isinstance(failure, TransportError):
         return _after_failure(failure, attempt, limits, rng, has_answered, attempt - n_put_off)
@@ -89,7 +91,8 @@ def decide(
         if n_failed > limits.max_retries or attempt > RATE_LIMIT_FACTOR * limits.max_retries:
             said = f" (the server says: {describe(failure)})" if meaning.said.text else ""
             return GiveUp(f"status {status} after {_attempts(attempt)}{said}")
-        least = floor_s(attempt, rng) if status == TOO_MANY else backoff_s(attempt, rng)
+        grown = growth(attempt, n_passed)
+        least = floor_s(grown, rng) if status == TOO_MANY else backoff_s(grown, rng)
         if asked is None:
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))

@@ -17,6 +17,8 @@ from harness.runner.buckets import EPOCH_MS, EPOCH_S, duration_s, told_windows
 
 BASE_S = 0.5
 CAP_S = 60.0
+SHORT_WAITS = 5
+"""So many waits grow whatever becomes of others: up to eight seconds."""
 MOST_ASKED_S = 366 * 86_400.0
 """A longer wait than a year is a fault of the server, and as good as none."""
 MOST_UNDATED_S = 60.0
@@ -54,6 +56,15 @@ def floor_s(attempt: int, rng: random.Random) -> float:
     """
     bound = bound_s(attempt)
     return rng.uniform(bound / 2.0, bound)
+
+
+def growth(attempt: int, n_passed: int) -> int:
+    """Attempts by which waits have grown: those that were refused while others were answered add no more than seconds.
+
+    >>> growth(3, 0), growth(9, 0), growth(9, 2), growth(9, 8)
+    (3, 9, 7, 5)
+    """
+    return min(attempt, max(attempt - n_passed, SHORT_WAITS))
 
 
 def bound_s(attempt: int) -> float:

@@ -13,7 +13,7 @@ from runner_fakes import run_virtual
 
 from harness.records import Limits
 from harness.runner.limits import Limiter
-from harness.runner.waits import floor_s
+from harness.runner.waits import floor_s, growth
 
 SPARE = 32
 
@@ -204,7 +204,8 @@ def simulate(case, seed=0):
 
         async def work():
             for _ in items:
-                attempt = 0
+                attempt = n_passed = 0
+                seen = n_answered[asker]
                 while True:
                     attempt += 1
                     ticket = await limiter.acquire(0.0, is_retry=attempt > 1)
@@ -230,7 +231,9 @@ def simulate(case, seed=0):
                     await asyncio.sleep(case.refusal_s)
                     limiter.on_rate_limit(told, asked_s, ticket)
                     limiter.release(0.0)
-                    least = floor_s(attempt, rng)
+                    n_passed += n_answered[asker] > seen
+                    seen = n_answered[asker]
+                    least = floor_s(growth(attempt, n_passed), rng)
                     await asyncio.sleep(
                         least if asked_s is None else max(least, asked_s + rng.uniform(0.0, min(0.1 * asked_s, 1.0)))
                     )

@@ -59,3 +59,38 @@ def test_what_was_tried_is_no_accident():
     assert accidents.are_rare
     odds_of(accidents, [(number, True) for number in range(400, 800, 40)])
     assert accidents.share > RARE
+
+
+def slowed_in_vain(accidents, outcomes):
+    """Whether slowing calls is found to be in vain; every sixth refusal slows them again."""
+    n_refused = 0
+    for now, is_answered in enumerate(outcomes):
+        if accidents.saw(now + 0.5, is_answered=is_answered):
+            return True
+        n_refused += not is_answered
+        if not is_answered and n_refused % 6 == 1:
+            accidents.slowed(now + 0.5, now + 0.6)
+    return False
+
+
+def test_it_is_in_vain_to_slow_calls_of_which_half_are_refused_as_before():
+    """Of more than a third of the calls refusals were no chance: a run was slowed to one call in ten seconds."""
+    accidents = Accidents()
+    assert slowed_in_vain(accidents, [n % 2 == 0 for n in range(60)])
+    assert accidents.share == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("outcomes", [[False] * 99, [n % 20 > 0 for n in range(400)], [n % 5 > 0 for n in range(400)]])
+def test_it_is_not_in_vain_where_nothing_or_most_is_answered(outcomes):
+    assert not slowed_in_vain(Accidents(), outcomes)
+
+
+def test_what_was_in_vain_takes_longer_to_be_so_again_where_more_is_refused_then():
+    accidents = Accidents()
+    half = [n % 2 == 0 for n in range(60)]
+    slowed_in_vain(accidents, half)
+    for n in range(40):
+        accidents.saw(100.0 + n, is_answered=n % 20 == 0)
+    accidents.slowed(150.0, 150.0)
+    assert accidents.share < RARE
+    assert not any(accidents.saw(200.0 + n, is_answered=one) for n, one in enumerate(half))

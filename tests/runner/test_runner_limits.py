@@ -465,9 +465,11 @@ def test_a_burst_of_more_refusals_than_places_hides_no_wall():
     assert told.share_429 < 0.01
 
 
-@pytest.mark.parametrize(("faults", "least"), [(0.01, 0.8), (0.05, 0.75), (0.1, 0.7), (0.2, 0.5)])
+@pytest.mark.parametrize(
+    ("faults", "least"), [(0.01, 0.8), (0.05, 0.75), (0.1, 0.7), (0.2, 0.6), (0.3, 0.4), (0.5, 0.15)]
+)
 def test_429s_that_come_at_any_rate_slow_nothing(faults, least):
-    """It was 83, 80, 0.4 and 0.2 %; of a run that no 429 disturbs slow start leaves 92 %."""
+    """It was 83, 80, 65, 24 and 0.1 %; of a run that no 429 disturbs slow start leaves 92 %."""
     uses = [simulate(Case(Unlimited(), 1.0, 0.3, faults=faults), seed).use for seed in range(12)]
     assert sorted(uses)[6] >= least
     assert min(uses) > 0.1

@@ -304,14 +304,12 @@ class SharedLimiter(Limiter):
         else:
             self._line.say("ok", self._model, rates)
 
-    def on_server_error(self) -> None:
+    def on_server_error(self, refused: Ticket | None = None, *, is_down: bool = True) -> None:
         """A 5xx, a timeout or a broken connection."""
         self._hold()
         self._line.say("broken", self._model)
 
-    def on_rate_limit(
-        self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket, at: float | None = None
-    ) -> None:
+    def on_rate_limit(self, headers: Mapping[str, str], asked_s: float | None, ticket: Ticket) -> None:
         """A 429."""
         self.n_429 += 1
         self._hold()
