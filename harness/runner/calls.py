@@ -18,7 +18,7 @@ from harness.candidates.outcomes import may_journal
 from harness.records.answers import Request, Response, Usage
 from harness.runner.answers import Stored
 from harness.runner.budget import NOTHING, OUTPUT_TOKENS, Amount, amount_of, estimate, list_price
-from harness.runner.busy import EITHER, TOO_MANY, Tries
+from harness.runner.busy import TOO_MANY, Tries
 from harness.runner.cache import ResponseCache
 from harness.runner.claims import Wanted
 from harness.runner.doubts import NEXT_STEP
@@ -327,14 +327,8 @@ class Caller:
         if self._request.is_batch:  # the line of a file: nobody is called, and nothing is to be slowed down
             return said or NOTHING
         asked_s = retry_after_s(result.headers, self._around.now(), result.body, is_limit=result.status < 500)
-        if result.status == TOO_MANY or result.status in EITHER:
-            says = target.busy.refused(tries, result.status, self._clock())
-            if says == "limit":
-                target.limiter.on_rate_limit(result.headers, asked_s, ticket)
-            else:
-                target.limiter.on_server_error(ticket, is_down=says == "down")
-        elif result.status >= 500:
-            target.limiter.on_server_error()
+        if result.status == TOO_MANY or result.status >= 500:
+            target.was_refused(tries, result, asked_s, ticket, self._clock())
         return said or NOTHING  # an error inside a 200 may have been paid for, and then it says what it used
 
     async def _without_answer(

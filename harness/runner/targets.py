@@ -18,12 +18,13 @@ from harness.candidates.responses import meaning_of_failed
 from harness.errors import HarnessError
 from harness.records.answers import Request, Usage
 from harness.runner.budget import Amount, dearest_output, most_of
-from harness.runner.busy import Busy
+from harness.runner.busy import EITHER, TOO_MANY, Busy, Tries
 from harness.runner.doubts import Doubts
 from harness.runner.endpoint import Endpoint
 from harness.runner.first_calls import FirstCalls
 from harness.runner.keys import Keys
 from harness.runner.limits import Limiter
+from harness.runner.places import Ticket
 from harness.runner.progress import time_text
 from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe, remedy
 from harness.runner.transport import RawResponse, TransportError
@@ -110,6 +111,17 @@ class Target:
         self.has_answered = True
         self.n_closed = self.n_long_waits = 0
         self.first.succeeded()
+
+    def was_refused(self, tries: Tries, answer: RawResponse, asked_s: float | None, ticket: Ticket, now: float) -> None:
+        """A 429 or 5xx came: busy and limiter learn what it means."""
+        if answer.status != TOO_MANY and answer.status not in EITHER:
+            self.limiter.on_server_error()
+            return
+        says = self.busy.refused(tries, answer.status, now)
+        if says == "limit":
+            self.limiter.on_rate_limit(answer.headers, asked_s, ticket)
+        else:
+            self.limiter.on_server_error(ticket, is_down=says == "down")
 
     def is_closed(self) -> bool:
         """Count a refusal of key, account or quota: at once where nothing was ever answered, else three in a row."""
