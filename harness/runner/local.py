@@ -25,6 +25,7 @@ from harness.runner.claims import NOTHING_SPENT
 from harness.runner.engine import Engine
 from harness.runner.failures import Failures
 from harness.runner.finished import finished_summary
+from harness.runner.left_open import warned_of_batches
 from harness.runner.progress import TICK_S, Progress
 from harness.runner.record import Execution, check_counts, run_record, status_of
 from harness.runner.run_id import run_id_of
@@ -60,8 +61,9 @@ async def run_local(request: RunRequest, around: Surroundings) -> RunSummary:
 
             check_batches(request.endpoints)
         with ResponseCache(request.cache_path, around.now, request.ledger or run_id, request.behind) as cache:
+            twice = None if request.is_batch else warned_of_batches(cache, request.endpoints)
             run = _LocalRun(request, around, part, bounds, cache, transport)
-            for warning in (damage and f"{damage}; the run is made again from the journal", cache.warning):
+            for warning in (damage and f"{damage}; the run is made again from the journal", cache.warning, twice):
                 if warning:
                     run.progress.say(f"Warning: {warning}")
             writer = _writer(request, runs_dir, run_id)

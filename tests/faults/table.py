@@ -77,6 +77,7 @@ BATCH_FAULTS = (
     Fault("batch: the answer to its making is lost", "nothing: it is found in the server's list before another is made", ONCE),
     Fault("batch: gone from the server", "its requests are asked anew; that they may have cost something is said", "what was answered before"),
     Fault("batch: Ctrl-C", "status `incomplete`, exit code 5; the batch goes on at the server", ONCE),
+    Fault("batch: open at the server, and the run is asked live", "one message: go on with `--batch`; exit code 1. A warning where the batch is another run's", "nothing is asked, and nothing paid for twice"),
     Fault("batch: kill -9 at any point", "nothing is written; the same command finds the batch and goes on", ONCE),
 )  # fmt: skip
 

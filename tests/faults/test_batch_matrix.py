@@ -130,12 +130,17 @@ def waiting(home, server, n):
 
 
 @proves("batch: Ctrl-C")
+@proves("batch: open at the server, and the run is asked live")
 def test_ctrl_c_leaves_the_batch_at_the_server(tmp_path):
     with BatchServer(held=True) as server:
         process = waiting(tmp_path, server, 20)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
         assert (process.returncode, "incomplete" in out) == (5, True)
+        n_requests = server.n_requests
+        with pytest.raises(HarnessError, match=r"20 requests of this run .* in 1 open batch \(batch_1\): asked live"):
+            go(tmp_path, server.url)
+        assert server.n_requests == n_requests
         server.is_held = False
         assert go(tmp_path, server.url, is_batch=True).counts == {"v1": {"ok": 20}}
     assert (server.sizes, paid_once(server)) == ([20], True)

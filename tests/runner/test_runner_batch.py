@@ -1,6 +1,7 @@
 """Batches: the records of a live run; nothing lost and nothing paid twice, whatever ends and wherever it is cut off."""
 
 import asyncio
+import io
 import random
 import sqlite3
 
@@ -349,6 +350,34 @@ def test_an_interrupt_leaves_the_batch_to_the_same_command(tmp_path):
         server.is_held = False
         assert go(tmp_path, server).status == "complete"
     assert server.sizes == [20]
+
+
+def test_a_batch_that_is_open_is_not_paid_for_again_by_a_live_run(tmp_path, monkeypatch):
+    """All of it was asked live, and what the batch cost was never told."""
+
+    async def cut(self, *args):
+        raise Cut
+
+    with BatchServer(held=True) as server:
+        with monkeypatch.context() as patched:
+            patched.setattr(BatchClient, "look", cut)
+            with pytest.raises(Cut):
+                go(tmp_path, server)
+        endpoint = ready_endpoint("m", server.url, price=PRICE, identity="stub")
+        transport, told = FakeTransport(), io.StringIO()
+
+        def live(**more):
+            request = make_request(tmp_path, FakeGolden(20), [Reading()], endpoints={"m": endpoint}, **more)
+            return run(request, transport, stream=told)
+
+        with pytest.raises(HarnessError, match="asked live, they would be paid for twice"):
+            live()
+        assert transport.calls == []
+        assert live(limit=5).status == "complete"
+        assert "are open at the server: what they hold of this run is paid for twice" in told.getvalue()
+        server.is_held = False
+        assert (go(tmp_path, server).status, server.sizes) == ("complete", [20])
+        assert live().is_reused
 
 
 def test_a_batch_that_is_gone_is_asked_anew_and_may_have_cost(tmp_path):
