@@ -139,7 +139,8 @@ class Limiter:
         is_rate = is_told or self._pace.held_back(ticket.at)
         is_beyond = not is_rate and self.places.on_refusal(ticket, now)
         is_tried = is_beyond or self._pace.is_trying
-        is_state = is_told or self._accidents.refused(ticket.number, is_tried=is_tried) >= CERTAIN
+        certain = CERTAIN * max(1.0, asked_s or 0.0)  # the longer the wait, the dearer a mistake
+        is_state = is_told or self._accidents.refused(ticket.number, is_tried=is_tried) >= certain
         if is_vain and not is_told:
             self.places.free(self._before)
             self._pace.drop()

@@ -25,6 +25,8 @@ LONGEST_STAY = 8
 refused so many times."""
 LONG_S, LONGEST_ASKED_S = 2.0, 120.0
 """A server that asks for so long a wait tells that the allowance is gone as a whole."""
+LONGEST_S = 300.0
+"""What is not back by then is no allowance that comes back as a whole within a run."""
 MINUTE_S = 60.0
 """What limits are most often told for: one call asks when the first of those let through is so old."""
 
@@ -74,7 +76,7 @@ class Window:
             if self._quota and not self._is_sure and age_s < self._high_s / 2.0:
                 self._quota = 0  # more than the whole allowance was taken: the server was busy, and that is over
             elif self._quota or (self._n_dry >= DRY and self._n_before >= LEAST):
-                self._quota = self._n_before if age_s > SHORTEST_HOLD_S else 0
+                self._quota = self._n_before if SHORTEST_HOLD_S < age_s <= LONGEST_S else 0
                 self._stay, self._high_s = self._quota, age_s
             self._n_dry, self._hold_s, self._asks_at = 0, 0.0, None
         elif self._quota and self._n_quiet >= self._stay:

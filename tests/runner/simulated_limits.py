@@ -162,6 +162,8 @@ class Case:
     refusal_s: float = 0.01
     lag_s: float = 0.0
     faults: float = 0.0
+    fault_asks_s: float | None = None
+    """What an accident asks to wait."""
     n_askers: int = 1
     """Models of one server: each has a limiter of its own, and asks for all items."""
 
@@ -211,7 +213,8 @@ def simulate(case, seed=0):
                     ticket = await limiter.acquire(0.0, is_retry=attempt > 1)
                     now = loop.time()
                     counts["calls"] += 1
-                    if rng.random() >= case.faults and server.takes(now):
+                    is_fault = rng.random() < case.faults
+                    if not is_fault and server.takes(now):
                         told = server.told(now) if case.headers == "always" else {}
                         await asyncio.sleep(case.latency_s * rng.uniform(1 - case.spread, 1 + case.spread))
                         if case.lag_s:
@@ -224,7 +227,9 @@ def simulate(case, seed=0):
                         break
                     counts["429"] += 1
                     asked_s, told = None, {}
-                    if case.headers in {"all", "always"} and hasattr(server, "told"):
+                    if is_fault:
+                        asked_s = case.fault_asks_s
+                    elif case.headers in {"all", "always"} and hasattr(server, "told"):
                         told, asked_s = server.told(now), server.back_s(now)
                     elif case.headers == "retry-after" and hasattr(server, "back_s"):
                         asked_s = max(1.0, float(round(server.back_s(now))))
