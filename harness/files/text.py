@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,18 @@ def refuse_utf16(path: Path, data: bytes) -> None:
         )
 
 
+_IN_PLACE_OF_FILES = (
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "is a pointer of Git LFS, not the file itself",
+        "fetch it: git lfs pull",
+    ),
+    (b"<!doctype html", "is a web page", "fetch the file itself: the address it came from answers with a page"),
+    (b"<html", "is a web page", "fetch the file itself: the address it came from answers with a page"),
+)
+"""What stands where a file was meant to be: how it begins, what it is, and what to do."""
+
+
 def require_file(path: Path, *, what: str) -> None:
     """Raise unless ``path`` is an existing regular file."""
     try:
@@ -126,6 +139,11 @@ def require_file(path: Path, *, what: str) -> None:
         )
     if not is_file:
         raise FileError(str(path), "is not a regular file", allowed=with_article(what), next_step="name a regular file")
+    with suppress(OSError), path.open("rb") as file:  # whoever reads it says what the system refuses
+        start = file.read(200).lstrip().lower()
+        for begin, found, step in _IN_PLACE_OF_FILES:
+            if start.startswith(begin):
+                raise FileError(str(path), found, allowed=with_article(what), next_step=step)
 
 
 def missing_hint(path: Path) -> str | None:

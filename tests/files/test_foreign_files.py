@@ -164,6 +164,13 @@ FOREIGN = {
         HATE,
         [[1], [0]],
     ),
+    "decimal commas": (
+        "x.csv",
+        "id;text;hate;spam\na;alpha, x;0,8;1,0\nb;bravo;0,125;0,00\n",
+        BOTH,
+        [[1, 1], [0, 0]],
+    ),
+    "truth with decimal commas": ("x.csv", "id;text;hate\na;alpha;1,0\nb;bravo;0,0\n", HATE, [[1], [0]]),
     "codes of nobody": ("x.csv", "id,text,hate\na,alpha,2\nb,bravo,0\nc,charlie,99\n", HATE, [[1], [0], [-1]]),
     "words in rows": (
         "x.jsonl",
@@ -302,6 +309,23 @@ def test_nobody_is_told_a_western_encoding_of_other_letters(tmp_path, encoding):
     message = message_of(write_card(tmp_path, card_of("x.csv", HATE)))
     assert "encoding: ?" in message
     assert "gb18030 or big5 (Chinese)" in message
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "(?s)is a pointer of Git LFS.*git lfs pull"),
+        (b"<!DOCTYPE html>\n<html>", "(?s)is a web page.*fetch the file itself"),
+        (b"\n <HTML><body>", "is a web page"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.parquet", "x.json"])
+def test_what_stands_in_place_of_a_file_is_named(tmp_path, name, start, message):
+    """A pointer was three lines that are not JSON, a page a column to be used as the text."""
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(HarnessError, match=message) as caught:
+        load_golden(write_card(tmp_path, card_of(name, HATE)), None)
+    assert str(caught.value).count("allowed:") == 1
 
 
 @pytest.mark.parametrize(("named", "mark"), [("semicolon", ";"), ("bar", "|"), ("tab", "\t")])

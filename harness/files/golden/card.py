@@ -14,7 +14,7 @@ from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.fields import label_names, read_paths
 from harness.files.golden.values import folded
 from harness.files.schema import MARKS, Loc
-from harness.files.text import joined, missing_hint, read_text, require_file, shortened, suggestion
+from harness.files.text import joined, read_text, require_file, shortened, suggestion
 from harness.files.yaml import Document, Fault, parse_yaml
 from harness.records import GoldenCard, Policy
 
@@ -177,5 +177,5 @@ def _require_items(document: Document, items_path: Path) -> None:
             ("items",),
             f"names {shortened(items_path)}, which {error.found}",
             allowed="the items file, relative to the card",
-            next_step=missing_hint(items_path) or "check the path",
+            next_step=error.next_step or "check the path",
         ) from None

@@ -162,6 +162,10 @@ class Faults:
             )
 
     def _label_step(self, name: str, names: tuple[str, ...]) -> str:
+        if name.isdigit():  # the number of a class: which one, only its owner knows
+            number = yaml_key(name)
+            line = written_in(self._card_path, [f"rename: {{{number}: CATEGORY}}"])
+            return f"{line}\n  or, where it says that nothing is violated: 'label_values: {{{number}: 0}}'"
         code = 0 if is_negation(name, names) else meaning(name, none_is_zero=True)
         if code in (0, None):
             line = f"label_values: {{{yaml_key(name)}: {'null' if code is None else code}}}"

@@ -61,6 +61,7 @@ _NOBODY_TOO = frozenset(
 )
 _NOT = re.compile(r"(?:not|non|no|un|in)(?:[ _-]*)(.+)")
 _PLAIN_KEY = re.compile(r"[^\W_][\w .+-]*|-?[0-9]+(\.[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"-?(?:0,[0-9]+|[0-9]+,[0-9]{1,2})")
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _YAML_WORDS = frozenset(words("yes no y n on off true false null ~"))
 _MOST_KEYS = 20
@@ -91,7 +92,10 @@ class LabelValues:
             text = value.strip().casefold()
             if cut is not None and (number := _number(text)) is not None:
                 return int(number >= cut)
-            return _CELLS.get(text) if self._is_text else None
+            if not self._is_text:
+                return None
+            number = _number(text) if "," in text else None
+            return int(number) if number in (0, 1) else _CELLS.get(text)
         if kind is bool:
             return int(value)
         if kind is int or kind is float:
@@ -203,8 +207,9 @@ def _code(declared: int | None) -> int:
 
 
 def _number(text: str) -> float | None:
+    """A number, also with the decimal comma of many spreadsheets; "1,000" may be a thousand, and is none."""
     try:
-        number = float(text)
+        number = float(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text.strip()) else text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -269,15 +269,20 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
                 said.add(folded(value))
     naming = [plan.listed] if plan.listed else [vote.column for vote in plan.votes if not vote.category]
     words: dict[str, None] = {}
+    together: set[str] = set()
     for column in naming:
         for value in samples.get(column, ()):
-            words.update(dict.fromkeys([*(mapped(value) or ()), *parted(value, plan.separator)]))
+            said_here = [*(mapped(value) or ()), *parted(value, plan.separator)]
+            words.update(dict.fromkeys(said_here))
+            together.update(map(folded, said_here if len(said_here) > 1 else ()))
     for word in list(words)[: 10 * _MOST_NAMES]:
         key = folded(word)
         if key in said:
             continue
         said.add(key)
         code = 0 if is_negation(key, words) else meaning(word, none_is_zero=True)
+        if key == "0" and key in together:
+            code = "?"  # beside others it is the number of a class, and no "nothing"
         near = {folded(name): name for name in categories}
         if key in near:
             names[word] = near[key]
@@ -289,9 +294,9 @@ def _words(samples: Mapping[str, Sequence[Any]], plan: Plan, categories: Collect
             names[word] = category_id(word)
     zero = [*plan.blank_is_zero]
     votes = [vote.column for vote in plan.votes]
-    together = [value for column in votes for value in samples.get(column, ())]
+    cast = [value for column in votes for value in samples.get(column, ())]
     # where another annotator writes a no, a blank is no vote
-    is_vote_blank_zero = _only_marks(together, plan, values)
+    is_vote_blank_zero = _only_marks(cast, plan, values)
     for column in [*single, *naming]:
         if column in votes and not is_vote_blank_zero:
             continue

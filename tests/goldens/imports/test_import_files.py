@@ -436,6 +436,13 @@ def test_an_annotator_s_blank_beside_a_no_is_no_vote(tmp_path):
     assert [list(item.labels.values()) for item in golden.items()] == [[1], [0], [None]]
 
 
+def test_a_zero_beside_other_numbers_is_a_class(tmp_path):
+    """Class 0 of [0, 2] was read as "nothing is violated", and its items lost their label."""
+    rows = [{"id": "a", "text": "alpha text", "labels": [0, 2]}, {"id": "b", "text": "bravo text", "labels": [1]}]
+    golden, _ = imported(tmp_path, "x.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert dict(zip(golden.categories, golden.labels()[0].tolist(), strict=True)) == {"c_0": 1, "c_1": 0, "c_2": 1}
+
+
 def test_null_beside_empty_lists_is_not_labelled(tmp_path):
     text = '[{"text":"a","labels":["hate"]},{"text":"b","labels":[]},{"text":"c","labels":null}]'
     golden, _ = imported(tmp_path, "a.json", text)
