@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 JSON_FIELDS = ("categories", "violates")
 """One of these makes an object a verdict; ``parsers.json_answer`` reads them."""
+LATE_CHARACTERS = 1000
+"""Fewer are no matter: providers keep beginnings of a thousand tokens and more."""
 
 
 def prompt_doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
@@ -35,7 +37,7 @@ def prompt_doubts(loaded: LoadedEval, candidate: Any) -> list[Doubt]:
     spec = loaded.eval.value.candidates[candidate.id]
     prompt, policy = loaded.prompts[spec.value], loaded.policy.value
     crosswalk = crosswalk_of(policy, spec.crosswalk)
-    found = [*_unsaid(prompt, policy, crosswalk, candidate), *_repeated_examples(prompt)]
+    found = [*_unsaid(prompt, policy, crosswalk, candidate), *_repeated_examples(prompt), *_late(prompt, policy)]
     if loaded.golden.pictures and not prompt.value.header.media:
         said = (
             f"is shown no picture, and items of golden set '{loaded.golden.name}' have {len(loaded.golden.pictures):,}"
@@ -136,13 +138,26 @@ def names(text: str, name: str) -> bool:
     return re.search(before + r"[\s_-]*".join(parts) + after, text, re.IGNORECASE) is not None
 
 
-def _shown(prompt: Loaded[Prompt], policy: Policy) -> str | None:
-    """All that the messages show beside the item; None where they cannot be rendered for an item without words."""
+def _late(prompt: Loaded[Prompt], policy: Policy) -> Iterator[tuple[str, str, str]]:
+    """Text that is the same in every request and stands behind the item: only what they begin with is kept."""
+    one, other = _shown(prompt, policy, "a"), _shown(prompt, policy, "b")
+    if one is None or other is None or one == other:
+        return
+    before = next(at for at, (here, there) in enumerate(zip(one, other, strict=False)) if here != there)
+    behind = next(at for at, (here, there) in enumerate(zip(one[::-1], other[::-1], strict=False)) if here != there)
+    if behind >= LATE_CHARACTERS and behind > before:
+        said = f"shows the item before {behind:,} characters that are the same in every request: no provider can take "
+        said += "them from its prompt cache"
+        yield "prompt", said, "write policy and instructions first and the item last: it is cheaper and quicker"
+
+
+def _shown(prompt: Loaded[Prompt], policy: Policy, words: str = "") -> str | None:
+    """All that the messages show of an item of these words; None where they cannot be rendered for it."""
     try:
         compiled = compile_prompt(prompt, policy)
         per_category = prompt.value.header.per == "category"
         asked: Sequence[str | None] = compiled.category_ids if per_category else (None,)
-        item = Item(id="", text="", labels={})
+        item = Item(id="", text=words, labels={})
         return "\n".join(one["content"] for category in asked for one in compiled.render(item, category))
     except HarnessError:
         return None  # a template that needs a field of real items

@@ -54,6 +54,10 @@ WARNED = [
         "rules.yaml:5: rule 'r2' never applies to golden set 'community': no item has the language En\n"
         "  the items have de, en; did you mean 'en'?",
     ),
+    (
+        {"prompt": LABEL + "Answer unsafe or safe: {{ item.text }}.\n" + 200 * "A rule. "},
+        "no provider can take them from its prompt",
+    ),
     ({"card": CARD + "cut: 50\n"}, "no label reaches the card's cut of 50: write a cut that lies within"),
     ({"card": CARD.replace("meta.lang", "meta.lnag")}, "declares the slice 'language', but no item has meta.lnag"),
     ({}, "card.yaml: has no violating item for spam"),
