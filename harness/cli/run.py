@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import eval_argument, interruptible, json_option, note, print_json, run_options
-from harness.cli.summary import announce_model, reused_lines, show_summary, show_weights
+from harness.cli.summary import announce_model, note_incomplete, reused_lines, show_summary, show_weights
 from harness.cli.together import refuse_alone, refuse_clashes
 from harness.cli.voice import progress_stream
 from harness.errors import Exit
@@ -191,6 +191,7 @@ def _run_early_stop(eval_path: Path, options: RunOptions, baseline: str | None, 
         print_json(report.as_dict())
     else:
         click.echo("\n".join(sequential_lines(report)))
+        note_incomplete(report.run)
     raise SystemExit(report.exit_code)
 
 

@@ -31,20 +31,18 @@ def show_summary(summary: RunSummary) -> None:
         return
     for line in [*useless_lines(summary), _head(summary), *_outcome_lines(summary)]:
         click.echo(line)
-    if summary.status == "incomplete":
-        _note_incomplete(summary)
-    elif summary.status == "invalid":
+    note_incomplete(summary)
+    if summary.status == "invalid":
         note(invalid_words(summary))
-    else:
+    elif summary.status == "complete":
         click.echo(next_line(summary))
 
 
 def show_asked(summary: RunSummary) -> None:
     """Print what the asking behind a result came to, below it, and how to go on where it has not ended."""
     click.echo("\n" + (reused_lines(summary)[0] if summary.is_reused else _head(summary)))
-    if summary.status == "incomplete":
-        _note_incomplete(summary)
-    elif summary.status == "invalid":
+    note_incomplete(summary)
+    if summary.status == "invalid":
         note(invalid_words(summary))
 
 
@@ -57,7 +55,10 @@ def _head(summary: RunSummary) -> str:
     return f"Run {summary.run_id}: {summary.status}; {numbers.count(summary.items)} items, {calls}, {cost}{place}"
 
 
-def _note_incomplete(summary: RunSummary) -> None:
+def note_incomplete(summary: RunSummary) -> None:
+    """Say why a run has not ended, where it has not, and how it goes on."""
+    if summary.status != "incomplete":
+        return
     note(printable(going_on(summary.reason)))
     if summary.reason == "budget":
         note(budget_words(summary))

@@ -97,8 +97,8 @@ class SequentialReport:
     Attributes:
         look: The look at which it ended, of ``n_looks``.
         n_items: Items asked, of ``n_items_in_set``.
-        calls: Calls made, and calls that stopping saved.
-        cost_usd: Money spent, and an estimate of what stopping saved; None without a price.
+        calls: Calls made, those of them whose cost nobody knows, and calls that stopping saved.
+        cost_usd: Money spent, and an estimate of what stopping saved; None for what nobody knows.
         checks: Verdict and difference per check; the interval is valid at every look together.
     """
 
@@ -164,7 +164,14 @@ class _Progress:
     looks: list[Tables]
     history: list[tuple[GateArrays, tuple[str, ...]]]
     calls: int = 0
+    unknown_calls: int = 0
     cost_usd: float = 0.0
+
+    def add(self, summary: RunSummary) -> None:
+        """Count what one more execution has done."""
+        self.calls += summary.calls
+        self.unknown_calls += summary.unknown_calls
+        self.cost_usd += summary.cost_usd
 
 
 def early_stop_eval(
@@ -237,8 +244,7 @@ def run_early_stop(
         for number, size in enumerate(sizes, start=1):
             part = _part(request, order[:size], number, len(sizes))
             summary = execute(structs.replace(part, runs_dir=folder))
-            so_far.calls += summary.calls
-            so_far.cost_usd += summary.cost_usd
+            so_far.add(summary)
             pairs = _pairs(open_run(summary.path), candidate, reference, request, baselines_root)
             so_far.history.append((pairs.arrays(), pairs.categories))
             so_far.looks.append(look_tables(gate, pairs.arrays(), pairs.categories))
@@ -247,6 +253,8 @@ def run_early_stop(
             if found.verdict != "INCONCLUSIVE" or summary.reason is not None:
                 break
     stored = execute(part)
+    so_far.add(stored)  # rows without an answer are asked again
+    spent = so_far.cost_usd if so_far.cost_usd or not so_far.unknown_calls else None
     blind = unjudged_checks(gate, *so_far.history[-1])
     checks = verdicts_of(gate, found, blind)
     verdict, reason = _concluded(gate, found, checks, so_far, pairs, summary, request.max_error_rate)
@@ -261,8 +269,8 @@ def run_early_stop(
         run=stored,
         candidate=candidate,
         baseline=reference or str(request.eval.baseline),
-        calls={"made": so_far.calls, "saved": saved_calls},
-        cost_usd={"spent": so_far.cost_usd, "saved": saved_usd},
+        calls={"made": so_far.calls, "unknown": so_far.unknown_calls, "saved": saved_calls},
+        cost_usd={"spent": spent, "saved": saved_usd},
         checks=checks,
         notes=(*left_out, *blind.values()),
     )

@@ -192,7 +192,7 @@ class _LocalRun:
             cached=self.way.n_cached(counts),
             cost_usd=budget.spent_usd,
             unknown_calls=budget.now.unknown_calls + self.way.n_unpriced(counts),
-            earlier=budget.before if self.request.ledger in ("", run_id) else NOTHING_SPENT,
+            earlier=budget.before if self.request.ledger in ("", run_id) or self.request.early_stop else NOTHING_SPENT,
             answers_cost_usd=writer.answers_cost_usd,
             tokens=writer.tokens,
             limits=self.caller.limit_history(),

@@ -14,7 +14,9 @@ from harness.gating.baselines import promote
 from harness.jobs.early_stop import run_early_stop
 from harness.jobs.run import RunOptions, prepare_run
 from harness.records import EarlyStop
+from harness.report.gate.sequential import sequential_lines
 from harness.report.gate.statement_words import statements_text
+from harness.report.parts.numbers import usd
 from harness.runner import run_eval
 from harness.runner.transport import RawResponse
 from harness.runs import open_run
@@ -75,11 +77,37 @@ def test_a_hopeless_candidate_is_stopped_at_the_first_look(folder):
     report = stopped(prepared(folder), model)
     assert (report.verdict, report.exit_code, report.look) == ("REGRESSION", 3, 1)
     assert (report.n_items, report.n_items_in_set) == (80, 400)
-    assert report.calls == {"made": 80, "saved": 320}
+    assert report.calls == {"made": 80, "unknown": 0, "saved": 320}
     assert model.n_calls == 80  # the stored run was made from the journal
     assert report.cost_usd["spent"] == pytest.approx(80 * 101 * 10 / 1e6)
     assert report.cost_usd["saved"] > 0
+    meta = open_run(report.run.path).meta
+    assert (meta.cost_usd, meta.spent_usd) == (0.0, pytest.approx(report.cost_usd["spent"]))  # the looks have spent it
     assert statements_text(report.reasons) == "worse: Hate recall (sequential, look 1 of 5)"
+
+
+def test_what_nobody_knows_the_cost_of_is_unknown(folder):
+    """A run whose answers do not say what they used was told as $0.00 spent."""
+
+    class Silent(Model):
+        async def post(self, endpoint, route, body, timeout_s):
+            answer = (await super().post(endpoint, route, body, timeout_s)).document
+            del answer["usage"]
+            return RawResponse(200, {}, orjson.dumps(answer), answer)
+
+    report = stopped(prepared(folder), Silent("No"))
+    assert (report.calls["unknown"], report.cost_usd["spent"]) == (80, None)
+    assert "cost: unknown spent" in "\n".join(sequential_lines(report))
+
+
+def test_a_bound_that_ends_the_looks_says_what_is_left_and_saves_nothing(folder):
+    request = structs.replace(prepared(folder), max_cost_usd=0.03)
+    report = stopped(request, Model("No"))
+    assert (report.verdict, report.run.reason) == ("INVALID", "budget")
+    assert report.run.earlier_cost_usd == pytest.approx(report.cost_usd["spent"])
+    told = "\n".join(sequential_lines(report))
+    assert "saved" not in told
+    assert f"{report.calls['saved']} to come; cost: {usd(report.cost_usd['spent'])} spent" in told
 
 
 def test_what_was_answered_is_not_asked_again_by_a_whole_run(folder):

@@ -21,12 +21,13 @@ def sequential_lines(report: Any) -> list[str]:
     note = "Differences in points; their intervals hold at every look together, so they are wider than a single one's."
     share = f"{numbers.count(report.n_items)} of {numbers.count(report.n_items_in_set)} items"
     made, saved = (numbers.count(report.calls[one]) for one in ("made", "saved"))
-    spent, kept = (numbers.usd(report.cost_usd[one]) for one in ("spent", "saved"))
+    spent = numbers.usd_spent(report.cost_usd["spent"] or 0.0, report.calls["unknown"])
+    kept, left = numbers.usd(report.cost_usd["saved"]), "to come" if report.run.status == "incomplete" else "saved"
     sides, why = f"{report.candidate} against {report.baseline}", statements_text(report.reasons)
     return [
         f"{report.verdict} (sequential): {sides}: {why}",
         f"Stopped at look {report.look} of {report.n_looks}, after {share}.",
-        f"Calls: {made} made, {saved} saved; cost: {spent} spent, {kept} saved.",
+        f"Calls: {made} made, {saved} {left}; cost: {spent} spent, {kept} {left}.",
         "",
         to_terminal(Table("", COLUMNS, rows, (note,), frozenset(["Margin"]))),
         *(f"Note: {said(one)}." for one in report.notes),
