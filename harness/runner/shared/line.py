@@ -26,8 +26,8 @@ from harness.runner.places import Ticket
 from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
-COUNT_EVERY_S = 0.5
-LATER_S = 0.2
+COUNT_EVERY_S, LATER_S = 0.9, 0.5
+"""The first is with every answer of the desk that has waited for something to say."""
 LENT_FOR_S = 5.0
 """So long after the desk has gone, or another process has met a 429 that nobody can tell of, calls may still begin."""
 NO_DESK = "the process that shares limits and bounds out is gone"
@@ -145,7 +145,7 @@ class Line:
     @asynccontextmanager
     async def open(self, on_stop: Callable[[], None], n_rows: Callable[[], int]) -> AsyncIterator[None]:
         """Keep the line open; ``on_stop`` is called where the desk says so, ``n_rows`` says how far the part is."""
-        tasks = [asyncio.create_task(self._send(n_rows)), asyncio.create_task(self._listen(on_stop))]
+        tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._listen(on_stop, n_rows))]
         try:
             yield
         finally:
@@ -161,14 +161,10 @@ class Line:
                 with suppress(*self._lost):
                     await self._tell(events)
 
-    async def _send(self, n_rows: Callable[[], int]) -> None:
-        counted_at = 0.0
+    async def _send(self) -> None:
         while True:
             await self._has_events.wait()
             self._has_events.clear()
-            if time.monotonic() - counted_at > COUNT_EVERY_S:
-                counted_at = time.monotonic()
-                self._events.append(("rows", n_rows()))
             events, self._events = [*self._events, *self._waited_long()], []
             if not events:
                 continue
@@ -189,7 +185,8 @@ class Line:
             del self._unsent[number]
             yield event
 
-    async def _listen(self, on_stop: Callable[[], None]) -> None:
+    async def _listen(self, on_stop: Callable[[], None], n_rows: Callable[[], int]) -> None:
+        counted_at = 0.0
         while True:
             try:
                 heard = await self._hear()
@@ -197,7 +194,9 @@ class Line:
                 self._fail(error)
                 on_stop()
                 return
-            self._has_events.set()  # so that rows are counted where nobody is asked
+            if time.monotonic() - counted_at > COUNT_EVERY_S:
+                counted_at = time.monotonic()
+                self.say("rows", n_rows())
             for name, *values in heard:
                 if name == "stop":
                     on_stop()
