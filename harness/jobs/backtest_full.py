@@ -69,6 +69,9 @@ def full_pass(
                 request = request_of(ready, golden, unchanged=unchanged, ledger=ledger)
                 prepared = structs.replace(ready.prepared, request=request)
                 summary = execute(prepared, stream=stream, on_start=on_start)
+                if not (summary.is_reused or found.cost_usd or found.unknown_calls):
+                    found.earlier_cost_usd = summary.earlier_cost_usd
+                    found.earlier_unknown_calls = summary.earlier_unknown_calls
                 found.cost_usd += summary.cost_usd
                 found.unknown_calls += summary.unknown_calls
                 if summary.status == "incomplete":

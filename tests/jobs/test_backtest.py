@@ -207,6 +207,26 @@ def test_a_bound_is_of_pilot_and_sample_together_and_what_was_spent_is_told(tmp_
     assert "The next call might have gone past --max-cost" in told.stderr
 
 
+def test_a_full_pass_that_a_bound_ends_says_what_was_spent_in_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-tests")
+    place = write_project(
+        tmp_path / "p", eval=EVAL.replace("candidates:", "candidates:\n  v1: {prompt: p.md, model: m}")
+    )
+    for name, text in (("old.yaml", OLD), ("new.yaml", NEW), ("p.md", PROMPT)):
+        (place / name).write_text(text)
+    path = write(tmp_path / "pool.jsonl", pool_rows(300))
+    command = ("--candidate", "v1", "--recorded", "action", "--full", "--out", tmp_path / "out")
+    kept = ("--runs-dir", tmp_path / "runs", "--cache", tmp_path / "c.sqlite")
+    with StubServer(lambda asked: completion("none")) as server:
+        (place / "models.yaml").write_text(MODELS.format(url=server.url))
+        first = invoke(place / "eval.yaml", path, *command, "--max-cost", 0.002, *kept, code=5)
+        assert "with a higher bound it goes on" in first.stdout
+        second = invoke(place / "eval.yaml", path, *command, *kept)
+    assert len(server.seen) == 300
+    (line,) = (one for one in second.stdout.splitlines() if one.startswith("Spent, earlier"))
+    assert line.split()[-1] == "$0.0057"
+
+
 def test_a_one_percent_rate_to_a_twentieth_of_a_point_takes_152_000_simple_random_items():
     assert simple_random_size(0.01, 0.0005) == 152_122  # 1.95996² · .01 · .99 / .0005²
 

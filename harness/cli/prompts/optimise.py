@@ -132,10 +132,11 @@ def _result(objective: Objective, found: Found, path: Path | None, new_name: str
     spent = objective.purse.spent()
     notes = add_version(objective, written, new_name) if written is not None and new_name else []
     if as_json:
+        cost_usd = spent.usd if spent.usd or not spent.unknown_calls else None
         print_json(
             {"candidate": objective.name, "metric": objective.metric, "before": found.before, "after": found.after,
              "n_val": found.n_val, "n_proposals": found.n_proposals, "n_answers": found.n_asked,
-             "n_unusable_proposals": found.n_unusable, "cost_usd": spent.usd,
+             "n_unusable_proposals": found.n_unusable, "cost_usd": cost_usd,
              "stopped": found.stopped or None, "texts": dict(found.texts),
              "prompt": None if written is None else written.path.as_posix(),
              "version": None if written is None else written.value.header.version}
@@ -146,7 +147,7 @@ def _result(objective: Objective, found: Found, path: Path | None, new_name: str
         note(f"Warning: {line}")
     if as_json:
         return
-    cost = f", {numbers.usd_spent(spent.usd, spent.unknown_calls)} spent" if spent.usd else ""
+    cost = f", {numbers.usd_spent(spent.usd, spent.unknown_calls)} spent" if spent.usd or spent.unknown_calls else ""
     change = f"{found.before:.3f} -> {found.after:.3f}" if found.is_better else f"stays at {found.before:.3f}"
     click.echo(
         f"Mean {objective.metric} on {numbers.count(found.n_val)} dev items {change}, of {found.n_proposals - 1} "

@@ -33,6 +33,7 @@ class FullPass:
     Attributes:
         counts: Candidate -> column -> counts; only items that both sides decide.
         n_unanswered: Candidate -> items without an answer.
+        cost_usd: What this execution is known to have spent; ``earlier_cost_usd`` what those before it have.
         reason: Why it stopped before the end; None when it did not.
         names: Category -> its name, where the policy gives one.
     """
@@ -46,6 +47,8 @@ class FullPass:
     left_out: dict[str, int] = field(default_factory=dict)
     cost_usd: float = 0.0
     unknown_calls: int = 0
+    earlier_cost_usd: float = 0.0
+    earlier_unknown_calls: int = 0
     reason: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,6 +67,7 @@ class FullPass:
             "flips": self.flips_path,
             "cost_usd": None if not self.cost_usd and self.unknown_calls else self.cost_usd,
             "unknown_calls": self.unknown_calls,
+            "earlier_cost_usd": self.earlier_cost_usd,
             "reason": self.reason,
         }
 
@@ -88,11 +92,16 @@ def full_tables(found: FullPass) -> list[Table]:
             title = f"{candidate} against {found.before}: {unit}"
             table = Table(title, ("Category", *heads), rows, (), frozenset(heads))
             result.append(with_names(table, found.names))
-    facts = [("Items asked about", numbers.count(found.n_items))]
+    facts = [("Items listed", numbers.count(found.n_items))]
     facts += [(f"Left out, {reason}", numbers.count(n)) for reason, n in found.left_out.items()]
     facts += [(f"Without an answer, {name}", numbers.count(n)) for name, n in found.n_unanswered.items()]
     facts.append(("Spent", numbers.usd_spent(found.cost_usd, found.unknown_calls)))
+    if found.earlier_cost_usd or found.earlier_unknown_calls:
+        n_unknown = found.unknown_calls + found.earlier_unknown_calls
+        total = numbers.usd_spent(found.cost_usd + found.earlier_cost_usd, n_unknown)
+        facts.append(("Spent, earlier executions included", total))
     if found.reason is not None:
-        facts.append(("Stopped", f"{found.reason}: the same command goes on where it stopped"))
+        command = "with a higher bound it" if found.reason == "budget" else "the same command"
+        facts.append(("Stopped", f"{found.reason}: {command} goes on where it stopped; all answers are kept"))
     result.append(Table("The pass", ("Figure", "Value"), tuple(facts), (), frozenset({"Value"})))
     return result
