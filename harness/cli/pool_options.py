@@ -65,7 +65,7 @@ def _edges(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 
 def pool_of(files: Sequence[str], said: dict[str, Any]) -> Pool:
-    """The pool that is meant; that its rows have no ids is said on stderr."""
+    """The pool that is meant; that its rows have no ids, or that nothing names its encoding, is said on stderr."""
     from harness.goldens.imports.foreign import Reading
     from harness.goldens.pool import open_pool
 
@@ -73,6 +73,9 @@ def pool_of(files: Sequence[str], said: dict[str, Any]) -> Pool:
     pool = open_pool(files, text=said["text_column"], id_column=said["id_column"], reading=reading)
     if pool.id is None:
         note("the pool has no column of ids: items are called by file and row number")
+    if pool.guessed_encoding is not None:
+        found = f"{pool.guessed_encoding} is the likeliest by its letters"
+        note(f"the pool is not UTF-8 and names no encoding: {found}; say --encoding where it is another")
     return pool
 
 

@@ -53,6 +53,8 @@ class Pool:
     id: str | None
     columns: tuple[str, ...]
     reading: Reading = _FOUND_OUT
+    guessed_encoding: str | None = None
+    """Of the first file, where nothing names it."""
 
     def rows(self) -> Iterator[PoolRow]:
         """All rows, one after the other; each time the same."""
@@ -95,6 +97,7 @@ def open_pool(
             raise FileError(str(files[0]), "is an Inspect log", allowed="tables of items",
                             next_step="import it instead: harness golden import FILE")  # fmt: skip
         columns.update(dict.fromkeys(foreign.columns))
+        guessed = foreign.guessed_encoding
     names = tuple(columns)
     by_name = {name.casefold(): name for name in reversed(names)}
     if text is None:
@@ -106,7 +109,7 @@ def open_pool(
         id_column = next((by_name[name] for name in ID_NAMES if name in by_name), None)
     elif id_column == "row":
         id_column = None
-    pool = Pool(files, text, id_column, names, reading)
+    pool = Pool(files, text, id_column, names, reading, guessed)
     require_columns(pool, {"--text": text, **({} if id_column is None else {"--id": id_column})})
     return pool
 

@@ -67,6 +67,24 @@ def test_every_kind_of_file_gives_the_same_sample(tmp_path):
     assert found[0]["strata"] == found[1]["strata"]
 
 
+def test_a_pool_whose_encoding_is_guessed_says_so(tmp_path):
+    """A pool in cp1251 was read as cp1250 or another, and nothing was said."""
+    rows = "".join(f"p{at},привет всем вам, друзья мои {at}\n".replace(", д", " д") for at in range(20))
+    (tmp_path / "pool.csv").write_bytes(f"id,text\n{rows}".encode("cp1251"))
+    policy = write_policy(tmp_path)
+    told = invoke(tmp_path / "pool.csv", "--policy", policy, "--size", 2, "--dry-run").stderr
+    assert "the pool is not UTF-8 and names no encoding" in told
+    named = invoke(tmp_path / "pool.csv", "--policy", policy, "--size", 2, "--dry-run", "--encoding", "cp1251").stderr
+    assert "names no encoding" not in named
+
+
+def test_a_pool_of_objects_over_several_lines_is_named(tmp_path):
+    """ "Has no column that is plainly the text; allowed: nothing" was said of it."""
+    (tmp_path / "pool.jsonl").write_text(json.dumps({"id": "p1", "text": "x"}, indent=1))
+    result = invoke(tmp_path / "pool.jsonl", "--policy", write_policy(tmp_path), "--size", 2, code=1)
+    assert "begins an object that does not end on its line" in result.output
+
+
 def test_several_files_and_patterns_are_one_pool(tmp_path):
     rows = pool_rows()
     whole = write_pool(tmp_path / "whole.jsonl", rows, "jsonl")

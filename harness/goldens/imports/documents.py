@@ -17,7 +17,7 @@ import orjson
 from harness.errors import FileError
 from harness.files.golden.delimited import ENCODINGS
 from harness.files.golden.json_array import Elements
-from harness.files.golden.jsonl import repeated_key
+from harness.files.golden.jsonl import refuse_other_lines, repeated_key
 from harness.files.text import joined, shortened
 from harness.goldens.imports.flat import NoRow, Row
 
@@ -105,6 +105,16 @@ def is_lines(path: Path) -> bool:
         return isinstance(orjson.loads(first), dict) and rest[:1] == b"{"
     except orjson.JSONDecodeError:
         return False
+
+
+def refuse_no_lines(path: Path, inner: Path) -> None:
+    """One message for objects over several lines, or with line ends of old, in a file of JSON lines."""
+    with inner.open("rb") as file:
+        first = file.readline(4_000_000).removeprefix(b"\xef\xbb\xbf")
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        refuse_other_lines(path, first)
 
 
 def lines(path: Path, inner: Path) -> Iterator[tuple[int, Any]]:

@@ -239,6 +239,7 @@ def _delimiter(sample: str) -> str:
 
 def _of_json(path: Path, inner: Path, head: bytes, suffix: str, reading: Reading, facts: tuple[str, ...]) -> Foreign:
     if head[:1] == b"{" and reading.records is None and (suffix in _LINES or documents.is_lines(inner)):
+        documents.refuse_no_lines(path, inner)
         read: Callable[[], Iterator[tuple[int, Any]]] = lambda: documents.lines(path, inner)  # noqa: E731
         kind, document = "jsonl", None
     elif head[:1] == b"[":
