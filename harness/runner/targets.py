@@ -35,6 +35,10 @@ _SETUP = re.compile(r"status (?:3\d\d|40[345]) \(")
 WRONG_SETUP = (
     "correct params, model, base_url or api_key_env in models.yaml, or the prompt; then type the same command again"
 )
+FAILING = (
+    "it answers, and fails: see its log or status page and type the same command again later, or correct base_url in "
+    "models.yaml where a gateway answers in its place"
+)
 IN_A_ROW = 3
 """So many in a row, and it is no accident of a gateway."""
 
@@ -143,8 +147,8 @@ class Target:
         host = urlsplit(self.endpoint.url_base).netloc or self.endpoint.url_base
         step = f"check that {host} is up and that base_url in models.yaml is the address of its API (often .../v1); "
         step += "then type the same command again"
-        if isinstance(result, RawResponse) and result.status < 500:
-            step = remedy(result, request.body) or WRONG_SETUP
+        if isinstance(result, RawResponse):
+            step = FAILING if result.status >= 500 else remedy(result, request.body) or WRONG_SETUP
         found = (
             f"the first {len(self.first)} items all failed, and nothing was ever answered: {self.first.same_reason()}"
         )

@@ -347,6 +347,7 @@ def test_an_interrupt_leaves_the_batch_to_the_same_command(tmp_path):
         first = go(tmp_path, server, stream=Stream(), on_stoppable=stop.append)
         assert (first.status, first.reason, first.counts["v1"]) == ("incomplete", "interrupted", {"not_asked": 20})
         assert any("the same command goes on with it" in line for line in lines)
+        assert any("20 requests to model 'm', at most $0.00" in line for line in lines)
         server.is_held = False
         assert go(tmp_path, server).status == "complete"
     assert server.sizes == [20]

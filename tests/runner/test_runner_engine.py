@@ -317,6 +317,13 @@ def test_an_endpoint_that_ever_answered_is_not_given_up(tmp_path):
     assert open_run(summary.path).meta.error_reasons == summary.error_reasons
 
 
+def test_a_server_that_fails_is_not_said_to_be_down(tmp_path):
+    transport = FakeTransport(lambda text, attempt: failure(500, "CUDA out of memory"))
+    with pytest.raises(HarnessError, match=r"first 10 items all failed.*CUDA out of memory") as caught:
+        run(make_request(tmp_path, FakeGolden(500), limits=Limits(max_retries=1)), transport)
+    assert "it answers, and fails" in str(caught.value)
+
+
 def test_rate_limits_alone_never_stop_a_run_early(tmp_path):
     transport = FakeTransport(lambda text, attempt: failure(429, headers={"retry-after": "0"}))
     summary = run(make_request(tmp_path, limits=Limits(max_retries=0)), transport)

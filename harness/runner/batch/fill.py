@@ -208,7 +208,8 @@ class BatchFill:
         self._open.append(batch)
         self._tried.update(batch.most.keys())
         self._say(
-            f"Batch {batch.batch_id}: {len(batch.most):,} requests to model '{part.model_id}', answered within a day; "
+            f"Batch {batch.batch_id}: {len(batch.most):,} requests to model '{part.model_id}'{_cost(batch)}, answered "
+            "within a day; "
             "Ctrl-C leaves it there, and the same command goes on with it"
         )
 
@@ -330,6 +331,11 @@ class BatchFill:
 
 def _most(body: bytes, endpoint: Endpoint) -> Amount:
     return most_of(body, None if endpoint.price is None else batch_price(endpoint.price))
+
+
+def _cost(batch: Batch) -> str:
+    usd = batch.amount.usd
+    return f", at most ${usd:,.{2 if usd >= 1 else 4}f}" if usd >= 0.0001 else ""
 
 
 def _progress(batch: Batch, state: Mapping[str, Any]) -> str:
