@@ -62,9 +62,16 @@ def moderation_gate(request: pytest.FixtureRequest) -> Callable[..., GateReport]
     return gate
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin without reports; a worker is told where the session's are."""
+    """Begin without reports; a worker is told where the session's are.
+
+    Who sends workers out reads the evals first: a worker that cannot collect ends in an error of pytest-xdist.
+    """
     session.config.stash[GATES] = {}
+    if session.config.pluginmanager.hasplugin("dsession"):
+        for name in session.config.getoption("moderation_eval"):
+            _checks_of(Path(name))
     shared = getattr(session.config, "workerinput", {}).get(SHARED_INPUT)
     if shared is not None:
         session.config.stash[SHARED] = Path(shared)
@@ -156,24 +163,28 @@ def _gate(config: pytest.Config, key: tuple[Any, ...]) -> GateReport | str:
         return str(error)
 
 
+def _checks_of(path: Path) -> list[str]:
+    """The names of an eval's checks."""
+    from harness.errors import HarnessError
+    from harness.files.evals import load_eval
+    from harness.gating.checks import check_key, gate_of, resolve_checks
+
+    try:
+        loaded = load_eval(path)
+        gate = gate_of(loaded.eval.value)
+        return list(map(check_key, resolve_checks(gate.checks, loaded.golden.categories, len(loaded.golden))))
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 class EvalFile(pytest.File):
     """An eval on the command line: its verdict and its checks."""
 
     def collect(self) -> Iterator[pytest.Item]:
         """One test for the verdict, and one per check that the eval asks; nothing is run yet."""
-        from harness.errors import HarnessError
-        from harness.files.evals import load_eval
-        from harness.gating.checks import check_key, gate_of, resolve_checks
-
-        try:
-            loaded = load_eval(self.path)
-            gate = gate_of(loaded.eval.value)
-            specs = resolve_checks(gate.checks, loaded.golden.categories, len(loaded.golden))
-        except HarnessError as error:
-            raise pytest.UsageError(str(error)) from None
         yield GateItem.from_parent(self, name="verdict")
-        for spec in specs:
-            yield GateItem.from_parent(self, name=check_key(spec))
+        for name in _checks_of(self.path):
+            yield GateItem.from_parent(self, name=name)
 
 
 class GateItem(pytest.Item):

@@ -68,6 +68,19 @@ def test_a_broken_eval_is_a_usage_error_with_its_message(pytester, run_pytest):
     assert "x.yaml" in done.stderr.str()
 
 
+def test_a_broken_eval_is_a_usage_error_where_workers_share_the_tests(pytester):
+    """It ended in an internal error of pytest-xdist, whose traceback did not name the eval."""
+    (pytester.path / "x.yaml").write_text("eval: x\n")
+    (pytester.path / "test_own.py").write_text("def test_own():\n    pass\n")
+    plugin = () if IS_INSTALLED else ("-p", "harness.pytest_plugin")
+    done = pytester.runpytest_subprocess(
+        "-n", "2", "-p", "no:asyncio", "-p", "no:cacheprovider", *plugin, "--moderation-eval", "x.yaml"
+    )
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "x.yaml" in done.stderr.str()
+    assert "INTERNALERROR" not in done.stdout.str()
+
+
 def test_a_replay_without_answers_fails_clearly(pytester, run_pytest):
     path = write_eval(pytester.path, with_prompt=True)
     done = run_pytest("--moderation-eval", str(path), "--moderation-cached-only")
