@@ -219,7 +219,11 @@ def _facts(run: Run, text: str | None) -> Table:
     spent = numbers.usd_spent(meta.spent_usd, meta.n_unknown_calls)
     if meta.earlier_cost_usd or meta.earlier_unknown_calls:
         spent += f" in all its executions, {numbers.usd_spent(meta.cost_usd, meta.unknown_calls)} in the last"
-    listed = f"{numbers.usd(meta.answers_cost_usd)} of all its answers, the journal's included"
+    listed = (
+        f"{numbers.usd_known(meta.answers_cost_usd, meta.unpriced_answers)} of all its answers, the journal's included"
+    )
+    if meta.unpriced_answers:
+        listed += f"; the price of {numbers.count(meta.unpriced_answers)} is unknown"
     why = "no price in models.yaml" if any(meta.tokens.values()) else "no answer says what it used"
     rows = (
         ("status", meta.status if meta.reason is None else f"{meta.status} ({meta.reason})"),

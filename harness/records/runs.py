@@ -168,6 +168,8 @@ class RunMeta(Struct, frozen=True):
     seed: int = 0
     max_error_rate: float = 0.0
     answers_cost_usd: float | None = None
+    unpriced_answers: int = 0
+    """Answers whose price nobody knows: they are no part of ``answers_cost_usd``."""
     retries: int = 0
     unknown_calls: int = 0
     """Calls of the last execution whose cost nobody knows: no price, no word of the tokens, or no answer."""

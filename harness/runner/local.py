@@ -194,6 +194,7 @@ class _LocalRun:
             unknown_calls=budget.now.unknown_calls + self.way.n_unpriced(counts),
             earlier=budget.before if self.request.ledger in ("", run_id) or self.request.early_stop else NOTHING_SPENT,
             answers_cost_usd=writer.answers_cost_usd,
+            unpriced_answers=writer.unpriced_answers,
             tokens=writer.tokens,
             limits=self.caller.limit_history(),
             created=self.created,

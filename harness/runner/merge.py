@@ -282,6 +282,7 @@ def _record(metas: Sequence[RunMeta], whole: ShardFacts, writer: RunWriter) -> R
         cost_usd=math.fsum(meta.cost_usd for meta in metas),
         earlier_cost_usd=math.fsum(meta.earlier_cost_usd for meta in metas),
         answers_cost_usd=writer.answers_cost_usd,
+        unpriced_answers=writer.unpriced_answers,
         tokens=writer.tokens,
         limits=_limits(metas),
         created_at=min(meta.created_at for meta in metas),

@@ -41,6 +41,7 @@ class Execution(Struct, frozen=True):
     unknown_calls: int
     earlier: Spent
     answers_cost_usd: float | None
+    unpriced_answers: int
     tokens: Mapping[str, int]
     limits: Mapping[str, Any]
     created: datetime
@@ -121,6 +122,7 @@ def run_record(request: RunRequest, run_id: str, done: Execution) -> RunMeta:
         earlier_cost_usd=float(done.earlier.usd),
         earlier_unknown_calls=done.earlier.unknown_calls,
         answers_cost_usd=done.answers_cost_usd,
+        unpriced_answers=done.unpriced_answers,
         tokens=done.tokens,
         limits=done.limits,
         harness_version=__version__,

@@ -45,6 +45,8 @@ class Columns:
         self.errors: Counter[str] = Counter()
         self.tokens = dict.fromkeys(TOKEN_COLUMNS, 0)
         self.cost_usd: float | None = None
+        self.n_unpriced = 0
+        """Answers of which nobody knows what they cost."""
 
     def add(self, row: Prediction) -> None:
         """Add one row.
@@ -85,6 +87,9 @@ class Columns:
             self.tokens[column] += int(numpy_of(pa.chunked_array([batch[column]])).sum())
         costs = numpy_of(pa.chunked_array([batch["cost_usd"]]), null=math.nan)
         self._add_costs(costs[~np.isnan(costs)].tolist())
+        is_asked = numpy_of(pa.chunked_array([batch["response_key"].is_valid()]))
+        is_error = places == outcomes.index("error") if "error" in outcomes else False
+        self.n_unpriced += int((np.isnan(costs) & is_asked & ~np.asarray(is_error)).sum())
         self._emit(batch)
 
     def _count_error(self, said: str | None) -> None:
@@ -108,6 +113,8 @@ class Columns:
         for column, counted in zip(TOKEN_COLUMNS, tokens, strict=True):
             self.tokens[column] += sum(counted)
         self._add_costs([row.cost_usd for row in rows if row.cost_usd is not None])
+        unpriced = (row for row in rows if row.cost_usd is None and row.response_key is not None)
+        self.n_unpriced += sum(row.answer.outcome not in ("error", REJECTED) for row in unpriced)
         columns: list[list[Any]] = [
             [row.candidate for row in rows],
             [row.item_id for row in rows],

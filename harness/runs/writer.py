@@ -123,6 +123,11 @@ class RunWriter:
         known = [sink.columns.cost_usd for sink in self._sinks if sink and sink.columns.cost_usd is not None]
         return math.fsum(known) if known else None
 
+    @property
+    def unpriced_answers(self) -> int:
+        """Answers of which nobody knows what they cost."""
+        return sum(sink.columns.n_unpriced for sink in self._sinks if sink)
+
     def add_item(self, item: Item, labels: NDArray[np.int8], position: int = 0) -> None:
         """Add one item, in golden order; ``labels`` is its row of gold, ``position`` its place in the whole run."""
         self._items.add(item, labels, position)

@@ -16,6 +16,8 @@ from harness.records.answers import Request, Usage
 from harness.report.parts.numbers import usd, usd_spent
 from harness.runner.budget import batch_price, cost_usd, estimate, most_of
 from harness.runner.dry_run import dry_run
+from harness.runner.merge import find_shards, merge
+from harness.runner.shards import Shard
 from harness.runner.transport import RawResponse, TransportError
 from harness.runner.usage import usage_of
 from harness.runs import open_run
@@ -336,6 +338,26 @@ def test_refused_calls_do_not_count_against_the_budget(tmp_path):
 def test_a_budget_needs_prices(tmp_path):
     with pytest.raises(HarnessError, match=r"--max-cost cannot be kept: no price is known for m"):
         run(make_request(tmp_path, max_cost_usd=1.0))
+
+
+def test_a_list_price_that_lacks_answers_is_a_lower_bound(tmp_path):
+    """Half of the answers did not say what they used, and the sum of the others was the price of all."""
+
+    def script(text, attempt):
+        one = answer(completion_tokens=2)
+        if int(text.split()[-1]) % 2:
+            del one.document["usage"]
+        return RawResponse(200, {}, orjson.dumps(one.document), one.document)
+
+    golden = FakeGolden(40)
+    summary = run(make_request(tmp_path, golden, price=PRICE), FakeTransport(script))
+    assert open_run(summary.path).meta.unpriced_answers == 20
+    shown = CliRunner().invoke(main, ["runs", "show", summary.run_id, "--runs-dir", str(tmp_path / "runs")]).output
+    assert f"at least {usd(summary.answers_cost_usd)} of all its answers" in " ".join(shown.split())
+    for part in (1, 2):
+        run(make_request(tmp_path, golden, price=PRICE, shard=Shard(part, 2)), FakeTransport(script))
+    whole = merge(find_shards([summary.run_id], tmp_path / "runs"), tmp_path / "runs")
+    assert open_run(whole).meta.unpriced_answers == 20
 
 
 def odd_tokeniser(text, attempt):
