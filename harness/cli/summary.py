@@ -167,6 +167,9 @@ def budget_words(summary: RunSummary) -> str:
     from harness.report.parts import numbers
 
     parts = []
+    if summary.next_call_tokens:
+        usd = f"{numbers.usd(summary.next_call_usd)} or " if summary.next_call_usd else ""
+        parts.append(f"it may take {usd}{numbers.count(summary.next_call_tokens)} tokens")
     if known := summary.cost_usd + summary.earlier_cost_usd:
         parts.append(f"this run has taken {numbers.usd(known)}, earlier executions included")
     most = summary.unknown_usd + summary.spent_before_usd - summary.earlier_cost_usd

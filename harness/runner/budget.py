@@ -214,6 +214,8 @@ class Budget:
         self.is_bounded = max_cost_usd is not None or max_tokens is not None
         self.before = before
         self.now = NOTHING_SPENT
+        self.refused = NOTHING
+        """The most that the call may take for which there was no room."""
         self._book = book
         self._reserved = NOTHING
         self._n_open = 0
@@ -248,6 +250,7 @@ class Budget:
         if self.is_bounded:
             while not self.has_room(amount):
                 if self._n_open == 0:
+                    self.refused = amount
                     raise BudgetReached
                 if self._settled is None:
                     self._settled = asyncio.get_running_loop().create_future()

@@ -173,6 +173,8 @@ class _LocalRun:
             stopped=() if engine.reason else tuple(sorted(engine.stopped)),
             unpriced_calls=self.way.n_unpriced(self.caller.counts),
             unknown_usd=self.budget.now.unknown_usd,
+            next_call_usd=self.budget.refused.usd,
+            next_call_tokens=self.budget.refused.tokens,
             spent_before_usd=self.budget.before.usd + self.budget.before.unknown_usd,
             failures=self.failures.reasons(),
             examples=examples,

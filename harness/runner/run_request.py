@@ -204,6 +204,7 @@ class RunSummary(Struct, frozen=True):
         unpriced_calls: Those of them whose model has no price.
         earlier_cost_usd: What earlier executions of the run are known to have spent; of a run that was complete
             already, what it has cost.
+        next_call_usd: What the call may take at most that a bound refused; ``next_call_tokens`` in tokens.
         spent_before_usd: What earlier executions of the run have spent, with what theirs may have cost at most.
         reason: Why the run is incomplete: ``interrupted``, ``budget``, or a sentence.
         stopped: Candidates that ended alone, where the run is incomplete for nothing else.
@@ -236,6 +237,8 @@ class RunSummary(Struct, frozen=True):
     spent_before_usd: float = 0.0
     earlier_cost_usd: float = 0.0
     earlier_unknown_calls: int = 0
+    next_call_usd: float = 0.0
+    next_call_tokens: int = 0
     failures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
     whole: str | None = None

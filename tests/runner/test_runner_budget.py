@@ -231,6 +231,10 @@ def test_a_budget_is_of_the_run_and_not_of_one_execution(tmp_path):
     assert third.counts["v1"]["ok"] == 100
     assert first.cost_usd + third.cost_usd <= 0.02
     total = first.cost_usd + third.cost_usd
+    assert f"(it may take {usd(second.next_call_usd)} or {second.next_call_tokens} tokens; this run" in budget_words(
+        second
+    )
+    assert first.cost_usd + second.next_call_usd > 0.01
     assert f"this run has taken {usd(first.cost_usd)}, earlier executions included" in budget_words(second)
     assert cost_words(third) == f"{usd(third.cost_usd)} spent ({usd(total)} with earlier executions)"
     assert f"it has cost {usd(total)};" in reused_lines(fourth)[0]
@@ -250,7 +254,7 @@ def test_earlier_calls_of_unknown_cost_are_not_told_as_spent(tmp_path):
 
     first, second = go(0.001), go(0.001)
     assert (second.calls, second.earlier_cost_usd, second.earlier_unknown_calls) == (0, 0.0, first.calls)
-    assert f"({UNKNOWN}, {usd(second.spent_before_usd)}): raise it" in budget_words(second)
+    assert f"; {UNKNOWN}, {usd(second.spent_before_usd)}): raise it" in budget_words(second)
     third = go(1.0)
     meta = open_run(third.path).meta
     assert (usd_spent(meta.spent_usd, meta.n_unknown_calls), meta.n_unknown_calls) == ("unknown", 100)

@@ -160,6 +160,7 @@ class BatchFill:
                 )
                 if not self._budget.has_room(together):
                     self.is_out_of_money = True
+                    self._budget.refused = most
                     break
                 place = (one.model_id, one.route)
                 part = parts.get(place)
