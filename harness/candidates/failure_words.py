@@ -119,6 +119,9 @@ PER_MINUTE = Words(r"per_?minute")
 NOTHING_ALLOWED = Words(r"\blimit: 0\b(?!\.)")
 """Gemini names every limit a quota: the identifier of one says for how long, and its size whether there is any."""
 
+MORE_THAN_ALLOWED = Words(r"limit:? ([\d,]{1,15})(?:, used:? [\d,]{1,15})?, requested:? ~?([\d,]{1,15})")
+"""OpenAI and Groq refuse with 429 what asks for more tokens than a minute has: it never fits."""
+
 RETRY_CODES = Words(
     r"overload|rate_?limit|throttl|resource_?exhausted|too_?many_?requests|server_?error"
     r"|internal_?(?:error|server|failure)"

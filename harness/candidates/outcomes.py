@@ -20,6 +20,7 @@ from harness.candidates.failure_words import (
     BLOCK_STATUSES,
     DAILY,
     MINIMAX_STATUSES,
+    MORE_THAN_ALLOWED,
     NO_BLOCK_CODE,
     NOTHING_ALLOWED,
     NUMERIC_BLOCKS,
@@ -67,7 +68,11 @@ def meaning_of_failure(status: int, document: Any) -> Meaning:
 
 def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Kind:
     is_server = status >= 500
-    if status == 429 and _any(PER_MINUTE, codes) and not _any(DAILY, codes) and not NOTHING_ALLOWED.search(text):
+    if status == 429 and _never_fits(text):
+        return "too_long"
+    if status == 429 and NOTHING_ALLOWED.search(text):
+        return "quota"
+    if status == 429 and _any(PER_MINUTE, codes) and not _any(DAILY, codes):
         return "retry"
     if _any(QUOTA_CODES, codes) or status == 402 or (not is_server and QUOTA_SENTENCES.search(text)):
         return "quota"
@@ -93,6 +98,12 @@ def _kind_of_failure(status: int, codes: list[str], text: str, said: Said) -> Ki
     if TOO_LONG_SENTENCES.search(text) and not OWN_LIMIT.search(text):
         return "too_long"
     return "rejected"
+
+
+def _never_fits(text: str) -> bool:
+    """Whether one request asks for more tokens than are allowed in a minute."""
+    told = MORE_THAN_ALLOWED.search(text)
+    return told is not None and int(told[2].replace(",", "") or 0) > int(told[1].replace(",", "") or 0)
 
 
 def _any(pattern: Words, codes: list[str]) -> bool:

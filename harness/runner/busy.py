@@ -23,6 +23,8 @@ EITHER = frozenset({503, 529})
 UNDER_WAY_S = 1.0
 """A call that is not refused within this time was taken; for so long after an answer an endpoint is held to be up."""
 Says = Literal["limit", "nothing", "down"]
+FEW, MANY = 3, 5
+"""So many refusals, however slowly calls are made, are no outage; so many may be the silence of one."""
 PATIENCE = 3
 """How many times as often an item may be passed over as one of those that were answered lately."""
 
@@ -41,7 +43,7 @@ class Tries(Struct, gc=False):
     n_passed: int = 0
     """Those refused while the endpoint was up: the longer waits of an outage are not for them."""
     n_passed_over: int = 0
-    """Those with 503 or 529 while others were answered."""
+    """Those with another status than 429 while others were answered."""
     n_excused: int = 0
     """Those that say "later" and not "broken", whatever becomes of others."""
 
@@ -49,16 +51,18 @@ class Tries(Struct, gc=False):
 class Busy:
     """What the refusals of one endpoint say."""
 
-    __slots__ = ("_answered", "_answered_at", "_n_sent", "_needed", "_under_way")
+    __slots__ = ("_answered", "_answered_at", "_began_at", "_n_refused", "_n_sent", "_needed", "_under_way")
 
     def __init__(self) -> None:
-        self._n_sent = self._answered = 0
-        self._answered_at = -math.inf
+        self._n_sent = self._answered = self._n_refused = 0
+        self._answered_at = self._began_at = -math.inf
         self._under_way: dict[int, float] = {}
         self._needed: deque[int] = deque([0], maxlen=RECENT_ANSWERS)
 
     def sent(self, tries: Tries, now: float) -> None:
         """A call of this item leaves."""
+        if self._n_sent == 0:
+            self._began_at = now
         self._n_sent += 1
         tries.n += 1
         tries.before = tries.number or self._n_sent
@@ -71,7 +75,7 @@ class Busy:
 
     def answered(self, tries: Tries, now: float) -> None:
         """An item was answered."""
-        self._answered_at = now
+        self._answered_at, self._n_refused = now, 0
         self._answered = max(self._answered, tries.number)
         self._needed.append(tries.n_passed_over)
 
@@ -79,7 +83,8 @@ class Busy:
         """A call was refused for now: what this tells."""
         is_later_answered = self._answered > tries.before
         is_up = is_later_answered or now - next(iter(self._under_way.values()), now) >= UNDER_WAY_S
-        is_near_one = now - self._answered_at <= UNDER_WAY_S
+        is_near_one = now - self._answered_at <= UNDER_WAY_S or (self._answered > 0 and self._n_refused < FEW)
+        self._n_refused += 1
         tries.n_passed += is_up
         if status == TOO_MANY:
             tries.n_excused += 1
@@ -89,6 +94,10 @@ class Busy:
         if not (is_up or is_near_one):
             return "down"
         return "limit" if tries.n_passed_over <= 1 + max(self._needed) else "nothing"
+
+    def silence_s(self, now: float) -> float:
+        """Since when calls have been refused and none answered."""
+        return now - max(self._answered_at, self._began_at) if self._n_refused >= MANY else 0.0
 
     def n_put_off(self, tries: Tries) -> int:
         """Attempts that used up none of the item's."""

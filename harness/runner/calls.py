@@ -28,7 +28,7 @@ from harness.runner.harmless import OF_TEXTS, blocks_all, is_of_texts
 from harness.runner.lookups import Lookups, Sought
 from harness.runner.places import Ticket
 from harness.runner.replies import Closed, Counts, Reply, Stopped, all_of
-from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide
+from harness.runner.retry import Decision, Fatal, GiveUp, PassOn, Wait, decide, words
 from harness.runner.run_request import RunRequest
 from harness.runner.surroundings import Surroundings
 from harness.runner.targets import (
@@ -172,7 +172,7 @@ class Caller:
                 result, tries.n, limits, rng=self._around.rng, now=self._around.now(),
                 has_answered=target.has_answered, n_put_off=target.busy.n_put_off(tries), n_passed=tries.n_passed,
             )  # fmt: skip
-            decision = self._weighed(target, request, result, decision, tries.n, remaining_s - spent_s)
+            decision = self._weighed(target, request, result, decision, tries, remaining_s - spent_s)
             target.has_answered |= isinstance(result, RawResponse)
             if isinstance(decision, Wait) and decision.seconds < remaining_s - spent_s:
                 await self._around.sleep(decision.seconds)
@@ -205,7 +205,7 @@ class Caller:
         request: Request,
         result: RawResponse | TransportError,
         decision: Decision,
-        attempt: int,
+        tries: Tries,
         left_s: float,
     ) -> Decision:
         """What one answer means in the light of those before it: one item never decides a run."""
@@ -216,15 +216,20 @@ class Caller:
                 raise target.fatal(request.route, decision.found, decision.next_step)
             if status not in CLOSED_STATUSES:
                 return PassOn() if status == 403 else GiveUp(decision.found)
-            is_last = attempt > target.endpoint.limits.max_retries
-            return GiveUp(decision.found) if is_last else Wait(backoff_s(attempt, self._around.rng))
+            is_last = tries.n > target.endpoint.limits.max_retries
+            return GiveUp(decision.found) if is_last else Wait(backoff_s(tries.n, self._around.rng))
         if isinstance(decision, Wait) and status == TOO_MANY and decision.seconds >= left_s:
             # what is left of one late item says nothing of the endpoint: its whole deadline does
             is_long = decision.seconds >= target.endpoint.limits.item_timeout_s
             if is_long and target.is_long_wait():
                 self.stop()
                 raise Closed(target.until(decision.seconds, self._around.now()))
-            return Wait(backoff_s(attempt, self._around.rng))
+            return Wait(backoff_s(tries.n, self._around.rng))
+        if isinstance(decision, Wait) and isinstance(result, RawResponse) and target.is_silent(self._clock(), status):
+            if tries.n_passed:
+                return GiveUp(f"status {status} {tries.n} times, and others were answered{words(result)}")
+            self.stop()
+            raise target.silent(request, result)
         return decision
 
     async def _look_into(self, target: Target, request: Request, refusal: RawResponse) -> None:
@@ -327,7 +332,7 @@ class Caller:
         if self._request.is_batch:  # the line of a file: nobody is called, and nothing is to be slowed down
             return said or NOTHING
         asked_s = retry_after_s(result.headers, self._around.now(), result.body, is_limit=result.status < 500)
-        if result.status == TOO_MANY or result.status >= 500:
+        if is_passing(result):
             target.was_refused(tries, result, asked_s, ticket, self._clock())
         return said or NOTHING  # an error inside a 200 may have been paid for, and then it says what it used
 
@@ -345,15 +350,15 @@ class Caller:
         """What the candidate is given when there is no 2xx: the server's refusal of this item, or an error."""
         endpoint = target.endpoint
         if isinstance(result, RawResponse):
-            status, what = result.status, f"status {result.status}"
+            status, what, said = result.status, f"status {result.status}", words(result)
             body = endpoint.redact_bytes(result.body, SHORTEST_MASKED)
         else:
-            status, what, body = 0, result.kind, b""
+            status, what, said, body = 0, result.kind, "", b""
         error = None
         if isinstance(decision, GiveUp):
             error = endpoint.redact(decision.error)
         elif isinstance(decision, Wait):
-            error = f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s"
+            error = endpoint.redact(f"{what}: no answer within the item's {endpoint.limits.item_timeout_s:g} s{said}")
         await self._check_first(target, request, number, result, error)
         nothing = None if endpoint.price is None else 0.0
         return Reply(Response(key.hex(), status, body, latency_s * 1000.0, False, error), None, nothing, spent_s)

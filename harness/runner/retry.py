@@ -7,6 +7,7 @@ Pure decisions from a status or failure, the attempt's number, headers and a gen
 from __future__ import annotations
 
 import random
+import re
 from datetime import datetime
 
 from msgspec import Struct
@@ -25,6 +26,8 @@ SET_UP_STEP = "correct base_url, model or api_key_env in models.yaml, or the key
 QUOTA_STEP = "wait for its return, raise the account's quota, or choose another model; what was answered is kept"
 RATE_LIMIT_FACTOR = 5
 """What says "later" and not "broken" may be tried this many times as often as other failures."""
+_LOADING = re.compile(rb"(?i)\bloading\b")
+"""A server that is about to answer: llama.cpp and Hugging Face say so while a model is read."""
 _RENEWED = b"quota will be replenished"
 """A quota of Azure API Management, which may be one of seconds."""
 PAID_RETRIES = {"unreadable": 1, "too_large": 0}
@@ -87,10 +90,10 @@ def decide(
     asked = retry_after_s(failure.headers, now, failure.body, is_limit=status < 500)
     is_soon_back = asked is not None and asked < limits.item_timeout_s and _RENEWED in failure.body[:4096].lower()
     if meaning.is_retryable or (meaning.kind == "daily" and asked is not None) or is_soon_back:
-        n_failed = 0 if status == TOO_MANY else attempt - n_put_off
+        is_loading = status == 503 and _LOADING.search(failure.body[:4096]) is not None
+        n_failed = 0 if status == TOO_MANY or is_loading else attempt - n_put_off
         if n_failed > limits.max_retries or attempt > RATE_LIMIT_FACTOR * limits.max_retries:
-            said = f" (the server says: {describe(failure)})" if meaning.said.text else ""
-            return GiveUp(f"status {status} after {_attempts(attempt)}{said}")
+            return GiveUp(f"status {status} after {_attempts(attempt)}{words(failure)}")
         grown = growth(attempt, n_passed)
         least = floor_s(grown, rng) if status == TOO_MANY else backoff_s(grown, rng)
         if asked is None:
@@ -110,6 +113,12 @@ def describe(answer: RawResponse, body: bytes = b"") -> str:
     said = said_in(failure_document(answer.body))
     text = said.text or ", ".join(said.codes) or answer.body[:300].decode("utf-8", "replace")
     return redacted(text, _last_message(body)) or "no message"
+
+
+def words(failure: RawResponse) -> str:
+    """What the server said of a failure, to be added to a reason; empty where it said nothing."""
+    has_any = bool(meaning_of_failed(failure.status, failure.body).said.text)
+    return f" (the server says: {describe(failure)})" if has_any else ""
 
 
 def remedy(answer: RawResponse, body: bytes) -> str | None:

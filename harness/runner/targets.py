@@ -26,12 +26,14 @@ from harness.runner.keys import Keys
 from harness.runner.limits import Limiter
 from harness.runner.places import Ticket
 from harness.runner.progress import time_text
-from harness.runner.retry import ELSEWHERE, FORBIDDEN, describe, remedy
+from harness.runner.replies import Closed
+from harness.runner.retry import ELSEWHERE, FORBIDDEN, QUOTA_STEP, describe, remedy, words
 from harness.runner.transport import RawResponse, TransportError
 
 CLOSED_STATUSES = frozenset({401, 402, 429})
 """With these a server speaks of key, account or quota, never of an item."""
 _SETUP = re.compile(r"status (?:3\d\d|40[345]) \(")
+_THROTTLED = re.compile(rb"(?i)rate.?limit|throttl|too.?many.?requests")
 WRONG_SETUP = (
     "correct params, model, base_url or api_key_env in models.yaml, or the prompt; then type the same command again"
 )
@@ -117,8 +119,8 @@ class Target:
         self.first.succeeded()
 
     def was_refused(self, tries: Tries, answer: RawResponse, asked_s: float | None, ticket: Ticket, now: float) -> None:
-        """A 429 or 5xx came: busy and limiter learn what it means."""
-        if answer.status != TOO_MANY and answer.status not in EITHER:
+        """A 429, a 5xx or another word for "later" came: busy and limiter learn what it means."""
+        if answer.status >= 500 and answer.status not in EITHER and not is_throttled(answer):
             self.limiter.on_server_error()
             return
         says = self.busy.refused(tries, answer.status, now)
@@ -154,6 +156,19 @@ class Target:
         )
         return self.fatal(request.route, found, step)
 
+    def is_silent(self, now: float, status: int | None) -> bool:
+        """Whether nothing but 429s has come for as long as an item may take."""
+        return status == TOO_MANY and self.busy.silence_s(now) >= self.endpoint.limits.item_timeout_s
+
+    def silent(self, request: Request, answer: RawResponse) -> Exception:
+        """What ends a run of which nothing is answered any more."""
+        time = time_text(self.endpoint.limits.item_timeout_s)
+        if not self.first.is_proven:
+            found = f"nothing was answered for {time}, but status 429: {describe(answer)}"
+            return self.fatal(request.route, found, QUOTA_STEP)
+        found = f"rate limit of model '{self.endpoint.model_id}': nothing was answered for {time}{words(answer)}"
+        return Closed(self.endpoint.redact(found))
+
     def until(self, wait_s: float, now: datetime) -> str:
         """When a limit of the day ends, in words."""
         back = now + timedelta(seconds=wait_s)
@@ -185,6 +200,15 @@ def failure_reason(result: RawResponse | TransportError, error: str | None, body
     if status in SET_UP_STATUSES or 300 <= status < 400 or status == 403:
         return f"status {status} ({SET_UP_STATUSES.get(status, FORBIDDEN if status == 403 else ELSEWHERE)}): {said}"
     return f"status {status}: {said}" if error is None else f"{error} (the server says: {said})"
+
+
+def is_throttled(failure: RawResponse) -> bool:
+    """Whether a server's error tells of a limit, as gateways wrap the refusals of others.
+
+    >>> is_throttled(RawResponse(500, {}, b'{"error": {"message": "RateLimitError: slow down"}}'))
+    True
+    """
+    return _THROTTLED.search(failure.body[:4096]) is not None
 
 
 def is_passing(failure: RawResponse) -> bool:

@@ -89,7 +89,7 @@ def test_a_server_that_dies_is_asked_no_more_often_than_after_any_fault(tmp_path
     assert counts == {"ok": 100, "error": 500}
     assert dead.calls.total() <= 1.05 * (100 + 500 * (1 + MAX_RETRIES))
     assert max(dead.calls.values()) <= 2 + MAX_RETRIES
-    assert wall_s <= 85
+    assert wall_s <= 100
 
 
 def test_a_server_that_limits_and_then_dies_ends_soon(tmp_path):
@@ -167,8 +167,7 @@ def test_a_refusal_of_which_no_other_call_says_anything_is_a_fault():
     busy, tries = Busy(), Tries()
     assert [told(busy, tries, now) for now in (0.0, 0.5)] == ["down", "down"]
     told(busy, Tries(), 1.0, answered=True)
-    assert told(busy, tries, 1.5) == "limit"
-    assert told(busy, tries, 5.0) == "down"
+    assert [told(busy, tries, now) for now in (1.5, 5.0, 5.1, 5.2)] == ["limit", "nothing", "nothing", "down"]
 
 
 def test_a_refusal_is_no_fault_while_one_that_was_taken_is_under_way():
@@ -190,4 +189,4 @@ def test_who_is_passed_over_more_often_than_others_is_refused_for_his_own_sake()
     for now in (10.0, 10.1):
         told(busy, late, now)
     told(busy, late, 10.2, answered=True)
-    assert busy.n_put_off(tries) == 0
+    assert busy.n_put_off(tries) == 3 * late.n_passed_over == 6

@@ -217,7 +217,9 @@ def test_an_item_has_a_deadline(tmp_path):
     limits = Limits(concurrency=1, max_retries=100, item_timeout_s=30.0)
     summary = run(make_request(tmp_path, FakeGolden(1), limits=limits), transport)
     assert len(transport.calls) == 4  # at 0, 8, 16 and 24 seconds or a little later; 32 would be too late
-    assert open_run(summary.path).texts("v1", "error") == [["status 503: no answer within the item's 30 s"]]
+    assert open_run(summary.path).texts("v1", "error") == [
+        ["status 503: no answer within the item's 30 s (the server says: no)"]
+    ]
 
 
 @pytest.mark.parametrize(
