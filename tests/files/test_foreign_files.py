@@ -328,6 +328,17 @@ def test_what_stands_in_place_of_a_file_is_named(tmp_path, name, start, message)
     assert str(caught.value).count("allowed:") == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "read"), [('""', ()), ('" "', ()), ("null", ()), ('["en", ""]', ("en",)), ('"en"', ("en",))]
+)
+def test_a_blank_value_of_a_slice_is_none_in_every_form(tmp_path, value, read):
+    """A slice without a name stood in reports ("Recall in lang , en"), where the same set as CSV had none."""
+    (tmp_path / "x.jsonl").write_text(f'{{"id":"a","text":"t","labels":{{"hate":1}},"meta":{{"lang":{value}}}}}\n')
+    more = {"slices": {"lang": "meta.lang"}}
+    (one,) = load_golden(write_card(tmp_path, card_of("x.jsonl", HATE, more.items())), None).items()
+    assert one.slices == {"lang": read}
+
+
 @pytest.mark.parametrize(("named", "mark"), [("semicolon", ";"), ("bar", "|"), ("tab", "\t")])
 def test_a_delimiter_may_be_named(tmp_path, named, mark):
     """The documents named the marks, and a card with these names was refused."""

@@ -104,9 +104,9 @@ def getter(path: str) -> Callable[[Row], Any]:
 
 
 def slice_values(value: Any) -> tuple[str, ...] | None:
-    """Slice values as text; None when the value cannot be one."""
+    """Slice values as text, a blank one as none as in an empty cell of CSV; None when the value cannot be one."""
     if type(value) is str:
-        return (value,)
+        return (value,) if value.strip() else ()
     if value is MISSING or value is None:
         return ()
     if type(value) is bool:
