@@ -1,5 +1,7 @@
 """Any string, any document, any bytes: a verdict or a named outcome, never an exception."""
 
+import time
+
 import orjson
 import pytest
 from candidate_fakes import answered, completion, drive, item, prompt
@@ -62,6 +64,15 @@ def test_any_text_gives_a_verdict_or_unparsed(answer, text, is_cut_off):
     assert set(parsed.decisions.values()) <= {0, 1, None}
     assert all(0 <= score <= 1 for score in parsed.scores.values())
     assert parsed.outcome == "ok" or parsed.reason
+
+
+@pytest.mark.parametrize("answer", BUILT_IN_ANSWERS)
+@pytest.mark.parametrize("text", ["{}", '{{"categories": ["hate"], "rationale": "{}"}}'])
+def test_endless_line_breaks_do_not_stall_a_parser(answer, text):
+    """Models in JSON mode send them to the token limit; 40,000 took half a minute."""
+    began = time.process_time()
+    load_parser(answer).parse(text.format("\n" * 40_000), context(answer, "", True))
+    assert time.process_time() - began < 5
 
 
 def test_every_built_in_answer_has_its_parser():

@@ -26,7 +26,7 @@ NEMOTRON_FIELDS = ("user safety", "prompt safety", "prompt harm", "safety")
 NONE_WORDS = frozenset({"", "none", "na", "n/a", "null", "safe"})
 
 _FIELD = re.compile(
-    r"^[\s*_`#>\"'-]*(?:\d{1,2}[.)]\s*)?([A-Za-z][A-Za-z _]{2,40}?(?:\(s\))?)[*_`\"']*\s*[:\uff1a]"
+    r"^(?:[^\S\n]|[*_`#>\"'-])*(?:\d{1,2}[.)]\s*)?([A-Za-z][A-Za-z _]{2,40}?(?:\(s\))?)[*_`\"']*\s*[:\uff1a]"
     r"\s*(.*?)[\s*_`\"',]*$",
     re.MULTILINE,
 )
@@ -91,7 +91,7 @@ def _no_field(fields: Mapping[str, str], wanted: Sequence[str]) -> str:
     """Why there is no verdict: no fields at all, or others than those that are read."""
     named = ", ".join(f"'{name.title()}'" for name in wanted)
     if not fields:
-        return f"no field is named in it, as JSON in double quotes or as a line; read are {named}"
+        return f"no field is named in it, as JSON or as a line; read are {named}"
     if any(name.startswith("response") for name in fields):
         return f"it speaks of a response only; read of the post are {named}"
     return f"none of its fields is the verdict; read are {named}"

@@ -8,6 +8,7 @@ the list does not, and all verdicts of the answer the same.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ _STATES = ("violation", "violating", "flagged", "harmful", "unsafe")
 _SAYS_SO = (*_STATES, *(f"is_{one}" for one in _STATES))
 _SAYS_NOT = ("safe", "is_safe", "compliant", "is_compliant")
 """Other words for ``violates``, and for its opposite: no verdict by themselves, but none may speak against them."""
+_NONE = ("none", "no violation", "no violations")
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -44,7 +46,7 @@ class NotAVerdictError(ValueError):
 
 def parse_json(text: str, context: ParseContext) -> Parsed:
     """Read the verdict of a JSON answer."""
-    answer = answer_text(text, context.reasoning)
+    answer = _decoded(answer_text(text, context.reasoning))
     try:
         objects = json_objects(answer)
         found = [verdict for one in objects for verdict in _verdicts(one)]
@@ -57,6 +59,17 @@ def parse_json(text: str, context: ParseContext) -> Parsed:
     except RecursionError:
         return unparsed("objects are nested too deeply")
     return read[0] if against is None else unparsed(against)
+
+
+def _decoded(answer: str) -> str:
+    """The answer, where it was written once more as a JSON string."""
+    if not answer.startswith('"'):
+        return answer
+    try:
+        inner = json.loads(answer, strict=False)
+    except ValueError:
+        return answer
+    return inner if isinstance(inner, str) else answer
 
 
 def _against(read: Sequence[Parsed], objects: Sequence[Any], answer: str, context: ParseContext) -> str | None:
@@ -100,6 +113,10 @@ def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
     listed = verdict.get("categories", [])
     if isinstance(listed, dict):
         return _agreeing(_valued(listed, violates, scores, rationale, context), verdict, scores, context)
+    if isinstance(listed, str):
+        listed = [name.strip() for name in listed.split(",")] if context.names.resolve(listed) is None else [listed]
+    if isinstance(listed, list) and all(_is_none(name, context) for name in listed):
+        listed = []
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise NotAVerdictError("'categories' is neither a list of names nor a mapping")
     flagged = [category for name in listed for category in _known(name, context)]
@@ -111,6 +128,10 @@ def _read(verdict: Mapping[str, Any], context: ParseContext) -> Parsed:
         flagged = [context.only]
     read = decided(context, flagged, scores=scores, rationale=rationale)
     return _agreeing(read, verdict, scores, context)
+
+
+def _is_none(name: Any, context: ParseContext) -> bool:
+    return isinstance(name, str) and name.strip().casefold() in _NONE and context.names.resolve(name) is None
 
 
 def _agreeing(parsed: Parsed, verdict: Mapping[str, Any], scores: Mapping[str, float], context: ParseContext) -> Parsed:
@@ -144,6 +165,8 @@ def _valued(
         if value is None:
             is_abstained = True
             continue
+        if isinstance(value, str):
+            value = _truth(value)
         fraction = _fraction(value)
         for category in categories:
             flag = int(fraction >= SCORE_CUT)

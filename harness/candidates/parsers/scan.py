@@ -1,7 +1,8 @@
 """JSON objects inside an answer, found by a real scanner.
 
-Decides which objects stand in a text: bare, fenced, between prose. A brace that begins something which looks like an
-object and does not end makes the whole answer unreadable: what stands inside a broken object is no verdict.
+Decides which objects stand in a text: bare, fenced, between prose, and which slips of writing leave an object one: a
+comma too many, a comment, quotes of another kind, the constants of Python. A brace that begins something which looks
+like an object and does not end makes the whole answer unreadable: what stands inside a broken object is no verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +12,20 @@ import re
 from typing import Any
 
 MAX_FALSE_STARTS = 1_000
+_MOST_REPAIRS = 20
 _BRACE = re.compile(r"\{\s*(.?)", re.DOTALL)
+_LIKE_OBJECT = re.compile(r"\{\s*(?:'[^'\n]{1,60}'|“[^“”\n]{1,60}”)\s*:")
+_TOKEN = re.compile(
+    r"""(?xs)\s*(?:
+      (?P<aside>//[^\n]*|\#[^\n]*|/\*.*?\*/)
+    | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|“[^“”"]*”)
+    | (?P<word>(?:[Tt]rue|[Ff]alse|None|null)\b)
+    | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+    | (?P<sign>[{}\[\]:,])
+    )"""
+)
+_CONSTANTS = {"True": "true", "False": "false", "None": "null"}
+_BARE_QUOTE = re.compile(r'(?<!\\)"')
 
 
 class BrokenObjectError(ValueError):
@@ -48,8 +62,16 @@ def json_objects(text: str) -> list[dict[str, Any]]:
         BrokenObjectError: Something begins like an object (a brace, then a quote) and is not one.
     """
     objects: list[dict[str, Any]] = []
-    position, false_starts = 0, 0
+    position, false_starts, repairs = 0, 0, 0
     while found := _BRACE.search(text, position):
+        if found[1] and found[1] in "'“/#" and repairs < _MOST_REPAIRS:
+            repairs += 1
+            if repaired := _repaired(text, found.start()):
+                objects.append(repaired[0])
+                position = repaired[1]
+                continue
+        if _LIKE_OBJECT.match(text, found.start()):
+            raise BrokenObjectError("an object is cut off or malformed")
         if found[1] not in ('"', "}"):
             position = found.start() + 1
             false_starts += 1
@@ -61,6 +83,49 @@ def json_objects(text: str) -> list[dict[str, Any]]:
         except BrokenObjectError:
             raise
         except (ValueError, RecursionError):
-            raise BrokenObjectError("an object is cut off or malformed") from None
+            repaired = _repaired(text, found.start()) if repairs < _MOST_REPAIRS else None
+            if repaired is None:
+                raise BrokenObjectError("an object is cut off or malformed") from None
+            value, position = repaired
+            repairs += 1
         objects.append(value)
     return objects
+
+
+def _repaired(text: str, start: int) -> tuple[dict[str, Any], int] | None:
+    r"""The object that begins at a brace, without slips of writing, and its end; None where it is broken otherwise.
+
+    >>> _repaired("{'a': [True,], // why\n}", 0)
+    ({'a': [True]}, 23)
+    """
+    parts: list[str] = []
+    at, depth = start, 0
+    while found := _TOKEN.match(text, at):
+        at = found.end()
+        if found["string"]:
+            parts.append(_string(found["string"]))
+        elif found["word"] or found["number"]:
+            parts.append(_CONSTANTS.get(found["word"], found["word"]) if found["word"] else found["number"])
+        elif sign := found["sign"]:
+            if sign in "]}" and parts[-1:] == [","]:
+                parts.pop()
+            parts.append(sign)
+            depth += (sign in "[{") - (sign in "]}")
+            if depth == 0:
+                break
+    if depth or not parts:
+        return None
+    try:
+        value = _DECODER.decode("".join(parts))
+    except BrokenObjectError:
+        raise
+    except (ValueError, RecursionError):
+        return None
+    return (value, at) if isinstance(value, dict) else None
+
+
+def _string(written: str) -> str:
+    """A string in double quotes."""
+    if written[0] == '"':
+        return written
+    return '"' + _BARE_QUOTE.sub(r"\"", written[1:-1].replace(r"\'", "'")) + '"'

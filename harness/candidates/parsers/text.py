@@ -16,7 +16,7 @@ from typing import NamedTuple
 Delimiters = Sequence[tuple[str, str]]
 """Pairs that open and close reasoning."""
 
-_FINAL = "<|channel|>final<|message|>"
+_FINAL = re.compile(r"<\|channel\|>final\s*(?:<\|constrain\|>\s*\w+\s*)?<\|message\|>")
 _SPOKEN_FINAL = "assistantfinal"
 _NAME = (
     r"(?:\w{1,20}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|cot|longcat_think"
@@ -35,7 +35,7 @@ _END_TOKEN = (
     r"|<｜[^｜<>\n]{1,40}｜>|</s>|<s>|<(?:eos|bos|pad|unk|EOT|eot|eod|end_of_turn|start_of_turn|end_of_text|im_end|im_start"
     r"|eot_id|endoftext|end_of_utterance|end_of_document|turn\|)>|\[/?INST\]|<EOD>|\[EOS\]|\[end of text\])"
 )
-_TAIL = re.compile(rf"(?:\s*{_END_TOKEN})+\s*\Z|\s+\Z")
+_LAST_TOKEN, _LONGEST_TOKEN = re.compile(rf"{_END_TOKEN}\Z"), 60
 _TURN_END = re.compile(_END_TOKEN)
 _HEAD = re.compile(
     rf"(?:\s|{_END_TOKEN}(?:assistant|model|final)?(?:<\|end_header_id\|>|<\|message\|>)?|assistant\s*\n|<\|start\|>assistant)+"
@@ -67,17 +67,24 @@ def _patterns(declared: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], r
 def answer_part(text: str, delimiters: Delimiters = ()) -> Part:
     """The answer: what stands behind the reasoning, before the end of the model's turn; empty where there is none."""
     at = _skip(text, _answer_start(text, delimiters))
-    tail = _TAIL.search(text, at)
-    end = tail.start() if tail else len(text)
+    end = _answer_end(text, at)
     if not text.startswith(_STRUCTURED_START, at) and (ended := _TURN_END.search(text, at, end)):
         end = ended.start()
     return Part(text[at:end].rstrip(), at)
 
 
+def _answer_end(text: str, at: int) -> int:
+    """Where an answer ends before special tokens and white space, of which there may be thousands of lines."""
+    end = len(text.rstrip())
+    while found := _LAST_TOKEN.search(text, max(at, end - _LONGEST_TOKEN), end):
+        end = len(text[: found.start()].rstrip())
+    return max(at, end)
+
+
 def _answer_start(text: str, delimiters: Delimiters) -> int:
     begun = text.lstrip()
-    if _FINAL in text and begun.startswith("<|"):
-        return text.rindex(_FINAL) + len(_FINAL)
+    if begun.startswith("<|") and (finals := list(_FINAL.finditer(text))):
+        return finals[-1].end()
     if begun.startswith("<|channel|>"):
         return len(text)
     if begun.startswith("analysis") and _SPOKEN_FINAL in text:
