@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from msgspec import structs
 
 from harness.errors import HarnessError
 from harness.files.golden.sets import load_golden
@@ -94,6 +95,14 @@ def test_a_fault_of_one_item_leaves_the_others(tmp_path, name, script, outcome, 
         assert again.is_reused or again.counts == {"v1": {"ok": 20}}
         assert again.is_reused is (outcome != "error")
         assert server.served == (outcome == "error")
+
+
+@proves("invalid JSON", "HTML with 200")
+@pytest.mark.parametrize("body", [b'{"choices": [,]}', b"<html>Sign in</html>"])
+def test_what_may_be_paid_for_is_asked_twice_however_many_retries_there_are(tmp_path, body):
+    with FaultServer(always(reply(200, body))) as server:
+        go(tmp_path, server.url, limits=structs.replace(LIMITS, max_retries=5))
+    assert max(server.attempts.values()) == 2
 
 
 @proves("gzip bomb")
