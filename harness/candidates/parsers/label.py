@@ -21,7 +21,8 @@ from harness.candidates.parsers.words import CROSSES, TICKS
 
 MIN_KNOWN_SHARE = 0.5
 """Below this share of probability on declared labels the token says too little to be a score."""
-_VALUE = r"[*_`\"'\])]*\s*(?:[:?(|\n,;]|=>?|->|→|\s[-–—])\s*[*_`\"'\[(]*"
+_VALUE = r"[*_`\"'\])]*\s{0,9}(?:[:?(|\n,;]|=>?|->|→|\s[-–—])\s{0,9}[*_`\"'\[(]*"
+"""Between a label and a value; so many spaces, as more would be tried in every way."""
 _END = r"(?=[*_`\"'\])}]*\s*(?:[.!]*\s*\Z|[,;|\n]))"
 DENIED = re.compile(
     rf"{_VALUE}(?:no|nope|false|not|0(?:\.[0-4]\d*|\.)?|[0-4]?\d(?:\.\d+)?\s?%|[{''.join(sorted(CROSSES))}]\ufe0f?){_END}",
