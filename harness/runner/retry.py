@@ -95,7 +95,8 @@ def decide(
         if n_failed > limits.max_retries or attempt > RATE_LIMIT_FACTOR * limits.max_retries:
             return GiveUp(f"status {status} after {_attempts(attempt)}{words(failure)}")
         grown = growth(attempt, n_passed)
-        least = floor_s(grown, rng) if status == TOO_MANY else backoff_s(grown, rng)
+        # what nobody else's answer tells of may be an outage, and attempts are to last
+        least = floor_s(grown, rng) if status == TOO_MANY or 2 * n_passed < attempt else backoff_s(grown, rng)
         if asked is None:
             return Wait(least)
         return Wait(max(least, asked + rng.uniform(0.0, min(0.1 * asked, 1.0))))

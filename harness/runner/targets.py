@@ -41,6 +41,7 @@ FAILING = (
     "it answers, and fails: see its log or status page and type the same command again later, or correct base_url in "
     "models.yaml where a gateway answers in its place"
 )
+LEAST_SILENCE_S = 300.0
 IN_A_ROW = 3
 """So many in a row, and it is no accident of a gateway."""
 
@@ -156,13 +157,17 @@ class Target:
         )
         return self.fatal(request.route, found, step)
 
+    @property
+    def _longest_silence_s(self) -> float:
+        return max(LEAST_SILENCE_S, self.endpoint.limits.item_timeout_s)
+
     def is_silent(self, now: float, status: int | None) -> bool:
-        """Whether nothing but 429s has come for as long as an item may take."""
-        return status == TOO_MANY and self.busy.silence_s(now) >= self.endpoint.limits.item_timeout_s
+        """Whether nothing but 429s has come for as long as an item may take, or for five minutes."""
+        return status == TOO_MANY and self.busy.silence_s(now) >= self._longest_silence_s
 
     def silent(self, request: Request, answer: RawResponse) -> Exception:
         """What ends a run of which nothing is answered any more."""
-        time = time_text(self.endpoint.limits.item_timeout_s)
+        time = time_text(self._longest_silence_s)
         if not self.first.is_proven:
             found = f"nothing was answered for {time}, but status 429: {describe(answer)}"
             return self.fatal(request.route, found, QUOTA_STEP)
