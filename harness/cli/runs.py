@@ -56,11 +56,23 @@ def list_command(eval_name: str | None, is_all: bool, runs_dir: str, as_json: bo
         told = {run_id: one.as_dict() for run_id, one in numbers_of.items()}
         print_json([_document(one, notes[one.run_id]) | {"headline": told.get(one.run_id)} for one in shown])
     elif not shown:
-        click.echo(f"No runs in {runs_dir}. Make one: {over_runs(runs_dir, 'run', 'EVAL')}")
+        step = f"Make one: {over_runs(runs_dir, 'run', 'EVAL')}"
+        if waiting := _of_shards(runs_dir):
+            step = f"Put shards together: {over_runs(runs_dir, 'runs', 'merge', waiting)}"
+        click.echo(f"No runs in {runs_dir}. {step}")
     else:
         from harness.report.parts.tables import to_terminal
 
         click.echo(to_terminal(_table(shown, notes, numbers_of)))
+
+
+def _of_shards(runs_dir: str) -> str | None:
+    """A run of which there are shards, the last by name."""
+    from harness.runner.shards import SHARDS_FOLDER
+    from harness.runs import RunFolder
+
+    names = RunFolder(f"{runs_dir.rstrip('/')}/{SHARDS_FOLDER}").names()
+    return next((name.rpartition(".")[0] for name in reversed(names) if not name.startswith(".")), None)
 
 
 def _document(meta: RunMeta, text: str | None) -> dict[str, Any]:

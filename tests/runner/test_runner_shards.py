@@ -8,11 +8,13 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from runner_fakes import PRICE, Asking, FakeGolden, FakeTransport, Local, answer, failure, make_request, run, verdict
 
+from harness.cli import main
 from harness.errors import HarnessError
 from harness.records import Limits
 from harness.runner.merge import find_shards, merge
@@ -180,6 +182,12 @@ def test_missing_doubled_and_foreign_shards_are_refused(tmp_path):
     )
     waved = shards_of(tmp_path / "waved", 3, golden, wave="w2")[1].path
     assert "label (--wave) w2 instead of None" in refused(tmp_path, [one, waved, three])
+
+
+def test_a_list_without_runs_names_the_shards_that_wait(tmp_path):
+    (one,) = {summary.whole for summary in shards_of(tmp_path, 2, FakeGolden(20))}
+    told = CliRunner().invoke(main, ["runs", "list", "--runs-dir", str(tmp_path / "runs")]).output
+    assert f"harness runs merge {one}" in " ".join(told.split())
 
 
 def test_what_is_no_shard_is_refused(tmp_path):
