@@ -7,6 +7,7 @@ What carries words between a process and the desk is the engine's business.
 from __future__ import annotations
 
 from harness.runner.shared.desk import Desk
-from harness.runner.shared.line import Line, Sharing
+from harness.runner.shared.line import Line
+from harness.runner.shared.sharing import Sharing
 
 __all__ = ["Desk", "Line", "Sharing"]

@@ -16,14 +16,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.records import Limits
 from harness.runner.budget import NOTHING, Amount, Budget, BudgetReached
-from harness.runner.cache import ResponseCache
 from harness.runner.claims import Spent
 from harness.runner.endpoint import Endpoint
 from harness.runner.limits import Limiter
 from harness.runner.places import Ticket
-from harness.runner.run_request import RunRequest
 from harness.runner.shared.desk import Event
 
 COUNT_EVERY_S, LATER_S = 0.9, 0.5
@@ -77,6 +74,12 @@ class Line:
 
     def _send_what_waits(self) -> None:
         self._later = None
+        self.send_before_time(1)
+
+    def send_before_time(self, n: int) -> None:
+        """Send some of what waits for a call of this process to end, the last first: there may be places now."""
+        for _ in range(min(n, len(self._unsent))):
+            self._events.append(self._unsent.popitem()[1][1])
         self._has_events.set()
 
     def say(self, *event: Any) -> None:
@@ -216,6 +219,8 @@ class Line:
             return
         if name in (GRANTED, LENT):
             granted.set_result(name)
+            if name == LENT:
+                self.send_before_time(2)
         else:
             granted.set_exception(BudgetReached())
 
@@ -265,6 +270,8 @@ class SharedLimiter(Limiter):
         until = self._places.popleft() if self._places else 0.0
         if until <= self._clock():
             self._line.say("release", self._model, tokens)
+            if until:
+                self._line.send_before_time(1)  # or a place would be lost with each loan that ends
         elif self._line.pass_on(self._model, tokens):
             self._places.append(until)
         else:
@@ -358,39 +365,6 @@ class SharedBudget(Budget):
         super().settle(reserved, actual)
         if self.is_bounded:
             self._line.say("settle", reserved, actual)
-
-
-class Sharing:
-    """What a part of a run takes from the desk instead of its own.
-
-    Args:
-        begin: Says to the desk that the part is taken up, with the limits of every model.
-    """
-
-    def __init__(self, line: Line, begin: Callable[[Mapping[str, Limits]], Awaitable[None]]) -> None:
-        self._line, self._begin = line, begin
-        self._stop: Callable[[], None] = lambda: None
-
-    def on_stoppable(self, stop: Callable[[], None]) -> None:
-        """Be given what ends the part in order, for when the desk says so."""
-        self._stop = stop
-
-    def limiter(self, endpoint: Endpoint, clock: Callable[[], float]) -> Limiter:
-        """The limiter of one endpoint."""
-        return SharedLimiter(endpoint, clock, self._line)
-
-    def budget(self, request: RunRequest, cache: ResponseCache, before: Spent) -> Budget:
-        """The budget of the part."""
-        endpoints = request.endpoints.values()
-        usd, tokens = request.max_cost_usd, request.max_tokens
-        return SharedBudget(usd, endpoints, max_tokens=tokens, before=before, book=cache.book, line=self._line)
-
-    @asynccontextmanager
-    async def open(self, request: RunRequest, n_rows: Callable[[], int]) -> AsyncIterator[None]:
-        """Take up the part and keep the line open while it is carried out."""
-        await self._begin({name: one.limits for name, one in request.endpoints.items()})
-        async with self._line.open(self._stop, n_rows):
-            yield
 
 
 def _rates(headers: Mapping[str, str]) -> dict[str, str]:
