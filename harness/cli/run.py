@@ -222,10 +222,12 @@ def show_dry_run(prepared: PreparedRun, as_json: bool, *, first: str = "--limit"
     if "tokeniser" in bases:
         notes.append("Input counted by the model's tokeniser; output tokens are max_tokens, the most an answer takes.")
     if "rule" in bases:
-        notes.append(
-            "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output. It may be far off: run "
-            f"{first} {2 * FEWEST} once, and the estimate rests on its answers."
-        )
+        step = f"run {first} {2 * FEWEST} once, and the estimate rests on its answers."
+        guessed = [name for name, one in estimates.items() if one.basis == "rule"]
+        if all(estimates[name].cached >= FEWEST for name in guessed):
+            step = f"the answers at hand of {', '.join(guessed)} do not say what they used, so more would tell nothing."
+        rule = "Rule of thumb: one token for every 4 bytes of a request, and max_tokens as output."
+        notes.append(f"{rule} It may be far off: {step}")
     if any(one.cost_usd is None for one in estimates.values()):
         unpriced = ", ".join(sorted(one.model_id for one in prepared.request.endpoints.values() if one.price is None))
         notes.append(f"No price is known for {unpriced}: add price to it in models.yaml.")

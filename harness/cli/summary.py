@@ -96,7 +96,8 @@ def reused_lines(summary: RunSummary) -> list[str]:
 
     cost = ""
     if summary.earlier_cost_usd or summary.earlier_unknown_calls:
-        cost = f"it has cost {numbers.usd_spent(summary.earlier_cost_usd, summary.earlier_unknown_calls)}; "
+        spent = numbers.usd_spent(summary.earlier_cost_usd, summary.earlier_unknown_calls)
+        cost = "what it has cost is unknown; " if spent == "unknown" else f"it has cost {spent}; "
     head = f"Run {summary.run_id}: {summary.status} already, nothing to do; {cost}{summary.path}"
     return [head, *(outcomes_line(summary, name) for name in summary.counts), next_line(summary)]
 

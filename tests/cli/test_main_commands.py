@@ -96,6 +96,9 @@ def test_dry_run_says_how_many_first_answers_tell_a_cost_that_is_not_known_well(
     }
     monkeypatch.setattr("harness.runner.dry_run.dry_run", lambda request, counts: found)
     told = " ".join(run_two("--dry-run").stdout.split())
+    silent = {"rules": CandidateEstimate(1000, 960, 40, cost_usd=1.0, margin_usd=None, basis="rule")}
+    monkeypatch.setattr("harness.runner.dry_run.dry_run", lambda request, counts: silent)
+    assert "at hand of rules do not say what they used" in " ".join(run_two("--dry-run").stdout.split())
     assert "$10.00 ±30%" in told
     assert "$10.00 ±10%" in told
     assert told.count("answers differ so much") == 1
