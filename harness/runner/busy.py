@@ -33,10 +33,12 @@ class Tries(Struct, gc=False):
     """The attempts of one item.
 
     Attributes:
-        number: The latest call's, among all of the endpoint.
-        before: That of the call before it.
+        first: Which call of the endpoint the first one was.
+        number: The latest one.
+        before: The one before it.
     """
 
+    first: int = 0
     number: int = 0
     before: int = 0
     n: int = 0
@@ -65,6 +67,7 @@ class Busy:
             self._began_at = now
         self._n_sent += 1
         tries.n += 1
+        tries.first = tries.first or self._n_sent
         tries.before = tries.number or self._n_sent
         tries.number = self._n_sent
         self._under_way[tries.number] = now
@@ -95,8 +98,16 @@ class Busy:
             return "down"
         return "limit" if tries.n_passed_over <= 1 + max(self._needed) else "nothing"
 
+    def failed(self) -> None:
+        """A call had no answer, for another reason than a limit."""
+        self._n_refused += 1
+
+    def is_own(self, tries: Tries) -> bool:
+        """Whether a call was answered that left after the item's first one."""
+        return self._answered > tries.first
+
     def silence_s(self, now: float) -> float:
-        """Since when calls have been refused and none answered."""
+        """Since when calls have failed and none was answered."""
         return now - max(self._answered_at, self._began_at) if self._n_refused >= MANY else 0.0
 
     def n_put_off(self, tries: Tries) -> int:

@@ -220,16 +220,16 @@ class Caller:
             return GiveUp(decision.found) if is_last else Wait(backoff_s(tries.n, self._around.rng))
         if isinstance(decision, Wait) and status == TOO_MANY and decision.seconds >= left_s:
             # what is left of one late item says nothing of the endpoint: its whole deadline does
-            is_long = decision.seconds >= target.endpoint.limits.item_timeout_s
-            if is_long and target.is_long_wait():
+            if decision.seconds >= target.endpoint.limits.item_timeout_s and target.is_long_wait():
                 self.stop()
                 raise Closed(target.until(decision.seconds, self._around.now()))
             return Wait(backoff_s(tries.n, self._around.rng))
-        if isinstance(decision, Wait) and isinstance(result, RawResponse) and target.is_silent(self._clock(), status):
-            if tries.n_passed:
-                return GiveUp(f"status {status} {tries.n} times, and others were answered{words(result)}")
-            self.stop()
-            raise target.silent(request, result)
+        if isinstance(decision, Wait) and not self._request.is_batch and target.is_silent(self._clock()):
+            if not target.busy.is_own(tries):
+                self.stop()
+                raise target.silent(request, result)
+            if isinstance(result, RawResponse) and status == TOO_MANY:
+                return GiveUp(f"status 429, {tries.n} times{words(result)}")
         return decision
 
     async def _look_into(self, target: Target, request: Request, refusal: RawResponse) -> None:
@@ -303,7 +303,7 @@ class Caller:
                 actual = self._taken(target, most, result, amount_of(usage, endpoint.price), ticket, tries)
             except TransportError as error:
                 if not self._request.is_batch:
-                    limiter.on_server_error()
+                    target.failed()
                 actual = NOTHING if error.kind in UNSENT else None
                 return error, None, self._clock() - began
             finally:

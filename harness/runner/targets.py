@@ -27,7 +27,7 @@ from harness.runner.limits import Limiter
 from harness.runner.places import Ticket
 from harness.runner.progress import time_text
 from harness.runner.replies import Closed
-from harness.runner.retry import ELSEWHERE, FORBIDDEN, QUOTA_STEP, describe, remedy, words
+from harness.runner.retry import ELSEWHERE, FORBIDDEN, QUOTA_STEP, describe, remedy
 from harness.runner.transport import RawResponse, TransportError
 
 CLOSED_STATUSES = frozenset({401, 402, 429})
@@ -119,10 +119,15 @@ class Target:
         self.n_closed = self.n_long_waits = 0
         self.first.succeeded()
 
+    def failed(self) -> None:
+        """A call was broken off, or the server failed: no growth for a while."""
+        self.busy.failed()
+        self.limiter.on_server_error()
+
     def was_refused(self, tries: Tries, answer: RawResponse, asked_s: float | None, ticket: Ticket, now: float) -> None:
         """A 429, a 5xx or another word for "later" came: busy and limiter learn what it means."""
         if answer.status >= 500 and answer.status not in EITHER and not is_throttled(answer):
-            self.limiter.on_server_error()
+            self.failed()
             return
         says = self.busy.refused(tries, answer.status, now)
         if says == "limit":
@@ -161,18 +166,17 @@ class Target:
     def _longest_silence_s(self) -> float:
         return max(LEAST_SILENCE_S, self.endpoint.limits.item_timeout_s)
 
-    def is_silent(self, now: float, status: int | None) -> bool:
-        """Whether nothing but 429s has come for as long as an item may take, or for five minutes."""
-        return status == TOO_MANY and self.busy.silence_s(now) >= self._longest_silence_s
+    def is_silent(self, now: float) -> bool:
+        """Whether nothing but failures has come for as long as an item may take, and for five minutes."""
+        return self.busy.silence_s(now) >= self._longest_silence_s
 
-    def silent(self, request: Request, answer: RawResponse) -> Exception:
+    def silent(self, request: Request, failure: RawResponse | TransportError) -> Exception:
         """What ends a run of which nothing is answered any more."""
-        time = time_text(self._longest_silence_s)
+        found = f"nothing was answered for {time_text(self._longest_silence_s)}, but {failed_words(failure)}"
         if not self.first.is_proven:
-            found = f"nothing was answered for {time}, but status 429: {describe(answer)}"
             return self.fatal(request.route, found, QUOTA_STEP)
-        found = f"rate limit of model '{self.endpoint.model_id}': nothing was answered for {time}{words(answer)}"
-        return Closed(self.endpoint.redact(found))
+        what = "rate limit of " if isinstance(failure, RawResponse) and failure.status == TOO_MANY else ""
+        return Closed(self.endpoint.redact(f"{what}model '{self.endpoint.model_id}': {found}"))
 
     def until(self, wait_s: float, now: datetime) -> str:
         """When a limit of the day ends, in words."""
@@ -205,6 +209,13 @@ def failure_reason(result: RawResponse | TransportError, error: str | None, body
     if status in SET_UP_STATUSES or 300 <= status < 400 or status == 403:
         return f"status {status} ({SET_UP_STATUSES.get(status, FORBIDDEN if status == 403 else ELSEWHERE)}): {said}"
     return f"status {status}: {said}" if error is None else f"{error} (the server says: {said})"
+
+
+def failed_words(failure: RawResponse | TransportError) -> str:
+    """What came instead of an answer."""
+    if isinstance(failure, RawResponse):
+        return f"status {failure.status}: {describe(failure)}"
+    return f"{failure.kind}: {failure.detail}"
 
 
 def is_throttled(failure: RawResponse) -> bool:

@@ -37,7 +37,7 @@ FAULTS = (
     Fault("403 for many texts in a row", "outcome `rejected` each; an answered item is asked again after 10, 20, 40, ... of them, and the run goes on", "all items: the rows count as the fallback"),
     Fault("429 with Retry-After", "nothing but time; progress says what holds calls back", ONCE),
     Fault("500, 502, 503 or 529 once", "nothing: asked again", ONCE),
-    Fault("500, 502, 503 or 529 that stay", "outcome `error` with status, attempts and the server's words; too many make the run INVALID", ASKED_AGAIN),
+    Fault("500, 502, 503 or 529 that stay", "outcome `error` with status, attempts and the server's words; too many make the run INVALID; no answer at all for five minutes ends it, status `incomplete`", ASKED_AGAIN),
     Fault("302", "outcome `error`: the address points elsewhere; never followed", ITEM),
     Fault("slow headers", "outcome `error`: timeout, after its retries", ASKED_AGAIN),
     Fault("slow body", "outcome `error`: timeout, after its retries", ASKED_AGAIN),

@@ -10,7 +10,7 @@ from simulated_limits import TokenBucket, Window
 
 from harness.errors import HarnessError
 from harness.records import Limits
-from harness.runner.transport import RawResponse
+from harness.runner.transport import RawResponse, TransportError
 from harness.runs import open_run
 from tests.faults.doing import Reading
 
@@ -114,6 +114,27 @@ def test_429s_for_good_after_the_first_answers_end_the_run_and_keep_them(tmp_pat
     assert summary.status == "incomplete"
     assert counts["not_asked"] >= 100
     assert summary.wall_s <= 420
+
+
+@pytest.mark.parametrize("fault", [failure(503, "no healthy upstream"), TransportError("timeout", "no answer in time")])
+def test_a_server_that_answers_no_more_ends_the_run_after_five_minutes_and_keeps_its_answers(tmp_path, fault):
+    """Every item had its seven attempts: a hundred thousand items took hours, and each was an error."""
+    counts, summary, _ = asked(tmp_path, lambda number, now: fault if now > 0.5 else None, n=3000)
+    assert summary.status == "incomplete"
+    assert counts["not_asked"] >= 1000
+    assert "nothing was answered for 5 min" in summary.reason
+    assert summary.wall_s <= 420
+
+
+def test_texts_that_never_end_are_errors_of_their_own(tmp_path):
+    def script(text, attempt):
+        return TransportError("timeout", "no answer in time") if int(text.split()[-1]) % 20 == 3 else None
+
+    request = make_request(tmp_path, FakeGolden(100), [Reading()], limits=Limits(concurrency=32), max_error_rate=1.0)
+    hangs = FakeTransport(script, latency_s=lambda text: 59.0 if int(text.split()[-1]) % 20 == 3 else 0.3)
+    summary = run(request, hangs)
+    assert dict(summary.counts["v1"]) == {"ok": 95, "error": 5}
+    assert summary.status == "complete"
 
 
 @pytest.mark.parametrize(
