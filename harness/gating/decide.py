@@ -31,6 +31,7 @@ from harness.gating.must_catch import must_catch_of, with_must_catch
 from harness.gating.points import pairs_at_points, readings_at_points
 from harness.measure.comparable import require_same, shared_positions
 from harness.measure.decisions import on_failure_of, outcome_code, outcome_counts
+from harness.measure.money import unknown_costs
 from harness.measure.pairs import Pairs, System, pair_runs
 from harness.measure.run_facts import latency_percentiles, signature_of
 from harness.measure.weighted import weights_of
@@ -291,6 +292,7 @@ def _side(one: StoredCandidate, source: str) -> GateSide:
         outcomes=outcome_counts(rows),
         failure_rate=share_of_items(has_failed, _has_no_answer(one), one.run.clusters),
         cost_usd=rows.total_cost_usd,
+        n_unknown_cost=int(unknown_costs(rows).sum()),
         latency_ms=latency_percentiles(rows),
         source=source,
     )

@@ -65,6 +65,7 @@ class GateSide:
     outcomes: Mapping[str, int]
     failure_rate: MetricResult
     cost_usd: float | None
+    n_unknown_cost: int
     latency_ms: Mapping[str, float | None]
     source: str = "same run"
 
@@ -78,6 +79,7 @@ class GateSide:
             "outcomes": dict(self.outcomes),
             "failure_rate": self.failure_rate.as_dict(),
             "cost_usd": self.cost_usd,
+            "n_unknown_cost": self.n_unknown_cost,
             "latency_ms": dict(self.latency_ms),
         }
 

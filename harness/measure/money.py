@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.measure.decisions import Decisions, outcome_code
 from harness.records.answers import MISSING_OUTCOMES, REJECTED
@@ -55,14 +56,22 @@ class Money:
         return asdict(self)
 
 
+def _answered(rows: CandidateRows) -> NDArray[np.bool_]:
+    return ~np.isin(rows.outcomes, [outcome_code(one) for one in (*MISSING_OUTCOMES, REJECTED)])
+
+
+def unknown_costs(rows: CandidateRows) -> NDArray[np.bool_]:
+    """Answered rows that were asked for, and whose price nobody knows, (n_rows,)."""
+    return _answered(rows) & np.isnan(rows.cost_usd) & (rows.is_cached | ~np.isnan(rows.latency_ms))
+
+
 def money_of(rows: CandidateRows, read: Decisions) -> Money:
     """What a candidate's rows cost."""
     n_input = int(rows.tokens["input_tokens"].sum())
     cached = int(rows.tokens["cached_tokens"].sum()) / n_input if n_input else None
     gold = read.y_true[:, None, :]
     is_caught = ((read.y_pred == 1) & (gold == 1)).any(axis=2)
-    is_answered = ~np.isin(rows.outcomes, [outcome_code(one) for one in (*MISSING_OUTCOMES, REJECTED)])
-    is_unknown = is_answered & np.isnan(rows.cost_usd) & (rows.is_cached | ~np.isnan(rows.latency_ms))
+    is_answered, is_unknown = _answered(rows), unknown_costs(rows)
     total, n_unknown = rows.total_cost_usd, int(is_unknown.sum())
     if total is None:
         return Money(n_caught=int(is_caught.sum()), n_unknown=n_unknown, cached_share=cached)

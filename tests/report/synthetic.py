@@ -374,7 +374,7 @@ def _gated(comparison: Comparison) -> GateReport:
     order: tuple[Verdict, ...] = ("REGRESSION", "INCONCLUSIVE", "PASS")
     verdict = next(one for one in order if any(check.result.verdict == one for check in checks))
     sides = [
-        GateSide(one.run_id, one.candidate, "", {}, MetricResult.undefined("not measured"), None, {})
+        GateSide(one.run_id, one.candidate, "", {}, MetricResult.undefined("not measured"), None, 0, {})
         for one in (comparison.baseline, comparison.candidate)
     ]
     return GateReport(

@@ -88,3 +88,10 @@ def test_an_average_that_no_category_has_is_not_over_any(story):
     [note] = macro_notes(score_candidate(story.run({"v1": silent}), "v1"))
     assert "precision undefined in every category" in note
     assert "f1 over 1 of 2 categories" in note
+
+
+def test_what_asks_nobody_has_no_cost_rather_than_an_unknown_one(story):
+    """ "Cost unknown" stood beside decisions that were read from a file, and beside rules."""
+    run = story.run({"v1": {"hate": GOLD, "spam": GOLD}, "v2": {"hate": GOLD, "spam": GOLD}})
+    found = surfaces(run)
+    nowhere({name: said for name, said in found.items() if name != "json"}, "unknown")

@@ -259,8 +259,8 @@ def _economics(data: ReportData) -> str:
         "Output tokens": lambda row: numbers.count(row.tokens.get("output_tokens", 0)),
         "Input from prompt cache": lambda row: numbers.share(row.cached_share),
         "Cost": lambda row: numbers.usd_known(row.cost_usd, row.n_unknown_cost),
-        "Cost per 1,000 answered items": lambda row: numbers.usd(row.cost_per_1000_usd),
-        "Cost per caught violation": lambda row: numbers.usd(row.cost_per_caught_usd),
+        "Cost per 1,000 answered items": lambda row: numbers.usd(row.cost_per_1000_usd, row.n_unknown_cost),
+        "Cost per caught violation": lambda row: numbers.usd(row.cost_per_caught_usd, row.n_unknown_cost),
     }
     return _records("Latency and cost", data.economics, columns) if data.economics else ""
 

@@ -192,7 +192,7 @@ def _operations_table(comparison: Comparison) -> Table:
         outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
         latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95", "p99"))
         cost = numbers.usd_known(side.cost_usd, side.money.n_unknown)
-        per = map(numbers.usd, (side.money.per_1000_usd, side.money.per_caught_usd))
+        per = (numbers.usd(one, side.money.n_unknown) for one in (side.money.per_1000_usd, side.money.per_caught_usd))
         rows.append((name, outcomes, cost, *per, *latency))
     return Table("Outcomes, cost and latency", columns, tuple(rows), (), frozenset(columns[2:]))
 

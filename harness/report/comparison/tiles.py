@@ -63,7 +63,7 @@ def fold_words(data: ReportData) -> dict[str, str]:
     checks = [check for pair in data.pairs for check in pair.checks]
     n_passed = sum(check.verdict in ("PASS", "IMPROVED") for check in checks)
     wrong = [f"{one.candidate} {numbers.count(one.n_wrong_selection)}" for one in data.confusions]
-    costs = [f"{row.candidate} {numbers.usd(row.cost_per_1000_usd)}" for row in data.economics]
+    costs = [f"{row.candidate} {numbers.usd(row.cost_per_1000_usd, row.n_unknown_cost)}" for row in data.economics]
     margins = [row.provable_margin for row in data.gold.rows if row.provable_margin is not None]
     return {
         "outcomes": enumerated(bad, 4) or "every answer could be used",

@@ -207,5 +207,5 @@ def _foot(report: GateReport) -> list[str]:
 def _operations_row(side: GateSide) -> tuple[str, ...]:
     outcomes = ", ".join(f"{numbers.count(n)} {outcome}" for outcome, n in side.outcomes.items() if n)
     latency = (numbers.milliseconds(side.latency_ms[q]) for q in ("p50", "p95"))
-    failed, cost = numbers.share(side.failure_rate.value), numbers.usd(side.cost_usd)
+    failed, cost = numbers.share(side.failure_rate.value), numbers.usd_known(side.cost_usd, side.n_unknown_cost)
     return (shorten(side.name, NAME_WIDTH), outcomes, failed, cost, *latency)

@@ -162,14 +162,14 @@ def p_value(value: float | None) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def usd(value: float | None) -> str:
-    """US dollars; small sums keep four digits or six; None is a sum that nobody knows.
+def usd(value: float | None, n_unknown: int = 1) -> str:
+    """US dollars; small sums keep four digits or six; None is a sum that nobody knows, or of nothing that has a price.
 
-    >>> usd(12.5), usd(0.0213), usd(0.000004), usd(0.0), usd(None)
-    ('$12.50', '$0.0213', '$0.000004', '$0.00', 'unknown')
+    >>> usd(12.5), usd(0.0213), usd(0.000004), usd(0.0), usd(None), usd(None, 0)
+    ('$12.50', '$0.0213', '$0.000004', '$0.00', 'unknown', 'n/a')
     """
     if value is None or math.isnan(value):
-        return "unknown"
+        return "unknown" if n_unknown else "n/a"
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.{4 if value >= 0.00005 else 6}f}"
 
 
@@ -185,10 +185,10 @@ def usd_spent(value: float, n_unknown: int) -> str:
 def usd_known(value: float | None, n_unknown: int) -> str:
     """A sum that lacks the price of some rows is a lower bound, and says so.
 
-    >>> usd_known(2.5, 0), usd_known(2.5, 3), usd_known(None, 3)
-    ('$2.50', 'at least $2.50', 'unknown')
+    >>> usd_known(2.5, 0), usd_known(2.5, 3), usd_known(None, 3), usd_known(None, 0)
+    ('$2.50', 'at least $2.50', 'unknown', 'n/a')
     """
-    return f"at least {usd(value)}" if n_unknown and value is not None else usd(value)
+    return f"at least {usd(value)}" if n_unknown and value is not None else usd(value, n_unknown)
 
 
 def milliseconds(value: float | None) -> str:

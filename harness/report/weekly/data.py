@@ -237,6 +237,7 @@ class WeekCosts:
     cost_usd: float | None
     cost_per_1000_usd: float | None
     cost_per_caught_usd: float | None
+    n_unknown_cost: int
     latency_p50: float | None
     latency_p95: float | None
     failure_rate: MetricResult

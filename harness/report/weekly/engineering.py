@@ -52,6 +52,7 @@ def _costs(source: WeeklySource, candidate: str) -> Iterator[WeekCosts]:
             scored.cost_usd,
             scored.money.per_1000_usd,
             scored.money.per_caught_usd,
+            scored.money.n_unknown,
             scored.latency_ms.get("p50"),
             scored.latency_ms.get("p95"),
             scored.failure_rate,
