@@ -431,7 +431,8 @@ def test_kill_9_counts_as_spent_what_was_with_the_server_and_no_other_call(tmp_p
         with ResponseCache(tmp_path / "cache.sqlite", lambda: datetime.now(UTC)) as cache:
             cache.spent()  # buries the dead
             found = cache.transact(lambda database: database.execute("SELECT unknown_calls FROM ledger").fetchall())
-        assert n_unanswered <= found[0][0] <= 32  # those that stood ready were claimed too
+        # those that stood ready were claimed too, and a place that has just come free may be before its answer is kept
+        assert n_unanswered <= found[0][0] <= 2 * 32
     assert not list(tmp_path.glob("*.sent"))
 
 
