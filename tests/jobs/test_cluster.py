@@ -65,6 +65,7 @@ def project(folder, url, n=120, concurrency=8):
 def harness(*arguments, code=0):
     done = CliRunner().invoke(main, ["run", "e.yaml", "--json", *map(str, arguments)])
     assert done.exit_code == code, done.output
+    assert code or done.stdout.startswith("{"), done.stdout
     return orjson.loads(done.stdout) if done.stdout.startswith("{") else done.output
 
 
