@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.jobs.cluster import execute_on_ray
+from harness.jobs.cluster import connection, execute_on_ray
 from harness.jobs.cluster.task import Order, plan, token_name
 from harness.jobs.run import RunOptions
 from harness.runs import open_run
@@ -105,6 +106,22 @@ def test_without_the_package_the_extra_is_named(home, monkeypatch):
     done = CliRunner().invoke(main, ["run", "e.yaml", "--engine", "ray"])
     assert done.exit_code == 1
     assert "pip install 'moderation-harness[ray]'" in done.output
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_what_ray_prints_of_its_workers_is_no_output_of_the_command(capsys, is_connected):
+    """ "(raylet) A worker died" stood before the JSON of a run that a killed driver had begun."""
+    ray = SimpleNamespace(
+        is_initialized=lambda: is_connected,
+        init=lambda **settings: print("(raylet) started"),
+        shutdown=lambda: print("(raylet) gone"),
+    )
+    with connection.cluster(ray, None):
+        print("(raylet) A worker died")
+    print("{}")
+    said = capsys.readouterr()
+    assert said.out == "{}\n"
+    assert "(raylet) A worker died" in said.err
 
 
 @proves("ray: a machine without the shared disk")

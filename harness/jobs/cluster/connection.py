@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 from harness.errors import HarnessError
@@ -41,14 +42,23 @@ def ray_package() -> Any:
 def cluster(ray: Any, address: str | None) -> Iterator[None]:
     """Be connected to a cluster; what was connected before stays so.
 
+    Ray prints what happens to its workers among a program's own output; meanwhile that goes to stderr.
+
     Raises:
         HarnessError: There is none at this address.
     """
     if address is not None:
         _check(address)
-    if ray.is_initialized():
-        yield
-        return
+    with redirect_stdout(sys.stderr):
+        if ray.is_initialized():
+            yield
+        else:
+            with _connected(ray, address):
+                yield
+
+
+@contextmanager
+def _connected(ray: Any, address: str | None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     for attempt in range(STARTS):
         try:
